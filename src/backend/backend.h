@@ -1,0 +1,80 @@
+// What a device offers: memory, packed weights and streams of ops.
+#ifndef SPECINFER_SRC_BACKEND_BACKEND_H_
+#define SPECINFER_SRC_BACKEND_BACKEND_H_
+
+#include <memory>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/backend/stream.h"
+#include "src/backend/tensor.h"
+
+namespace specinfer {
+
+// A weight matrix [outputs, inputs] in the backend's own layout. Immutable;
+// used by any number of streams at once.
+class Weight {
+ public:
+  virtual ~Weight() = default;
+  DType dtype = DType::kF32;  // of the file; packing changes no value
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+  size_t packed_bytes = 0;
+};
+
+// A matrix as a model file holds it: `outputs` rows of `inputs` elements of
+// `dtype`.
+struct WeightSource {
+  DType dtype = DType::kF32;
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+  absl::Span<const uint8_t> bytes;
+  std::string_view name;  // for messages: "blk.3.attn_q.weight"
+};
+
+// The widest shapes a stream will see; its scratch memory is made for them
+// once.
+struct StreamLimits {
+  int64_t max_rows = 1;    // of any op
+  int64_t max_inputs = 0;  // of any linear layer
+  int64_t max_vocabulary = 0;
+  int64_t max_heads = 0;
+  int64_t max_head_dim = 0;
+};
+
+// Thread-safe.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual std::string_view name()
+      const = 0;  // "cpu-avx512", shown in statistics
+
+  // Zeroed memory. `what` names it in errors. Errors: RESOURCE_EXHAUSTED.
+  virtual absl::StatusOr<std::unique_ptr<Buffer>> Allocate(
+      size_t num_bytes, std::string_view what) = 0;
+  // Address space that is charged to the budget by Commit as it is used.
+  virtual absl::StatusOr<std::unique_ptr<Buffer>> Reserve(
+      size_t num_bytes, std::string_view what) = 0;
+  virtual absl::Status Commit(Buffer& reserved, size_t num_bytes) = 0;
+
+  // Copies a matrix into this backend's layout, in parallel. The source is not
+  // needed afterwards. Errors: UNIMPLEMENTED naming the tensor and its type;
+  // INVALID_ARGUMENT for a shape or size that does not fit; RESOURCE_EXHAUSTED.
+  virtual absl::StatusOr<std::unique_ptr<Weight>> Pack(
+      const WeightSource& source) = 0;
+  // What Pack will take, for planning; 0 when it cannot.
+  virtual size_t PackedBytes(DType dtype, int64_t outputs,
+                             int64_t inputs) const = 0;
+
+  virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream(
+      const StreamLimits& limits) = 0;
+  // What CreateStream will take, for planning.
+  virtual size_t StreamBytes(const StreamLimits& limits) const = 0;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_BACKEND_BACKEND_H_
