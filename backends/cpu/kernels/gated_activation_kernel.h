@@ -1,0 +1,18 @@
+// GatedActivation over a run of values for each instruction set.
+#ifndef SPECINFER_BACKENDS_CPU_KERNELS_GATED_ACTIVATION_KERNEL_H_
+#define SPECINFER_BACKENDS_CPU_KERNELS_GATED_ACTIVATION_KERNEL_H_
+
+#include <cstdint>
+
+namespace specinfer::cpu {
+
+// `out` may be `gate`.
+using GatedActivationKernel = void(const float* gate, const float* up,
+                                   int64_t count, float* out);
+
+GatedActivationKernel GatedSiluReference, GatedSiluAvx2, GatedSiluAvx512;
+GatedActivationKernel GatedGeluReference, GatedGeluAvx2, GatedGeluAvx512;
+
+}  // namespace specinfer::cpu
+
+#endif  // SPECINFER_BACKENDS_CPU_KERNELS_GATED_ACTIVATION_KERNEL_H_

@@ -1,0 +1,210 @@
+#include "backends/cpu/kernels/head.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "backends/cpu/cpu_buffer.h"
+#include "backends/cpu/kernels/head_chunk.h"
+#include "backends/cpu/kernels/linear.h"
+#include "backends/cpu/kernels/linear_rows.h"
+#include "src/base/status_macros.h"
+
+namespace specinfer::cpu {
+namespace {
+
+constexpr int64_t kMaxTileQueries = 8;  // a tile computes a chunk for these
+constexpr int64_t kMaxBatchQueries =
+    64;  // the chunks' answers of these are kept until they are joined
+
+int64_t NumChunks(int64_t vocabulary) {
+  return (vocabulary + kHeadChunk - 1) / kHeadChunk;
+}
+
+// What one batch of queries keeps: answers [kMaxBatchQueries][chunks],
+// candidates [chunks · kHeadChunk] that the queries share out, and the least
+// value of each query.
+struct BatchScratch {
+  ChunkAnswer* answers = nullptr;
+  Candidate* candidates = nullptr;
+  float* least_values = nullptr;
+};
+
+size_t BatchScratchBytes(int64_t num_chunks) {
+  return static_cast<size_t>(num_chunks * kMaxBatchQueries) *
+             sizeof(ChunkAnswer) +
+         static_cast<size_t>(num_chunks * kHeadChunk) * sizeof(Candidate) +
+         kMaxBatchQueries * sizeof(float);
+}
+
+BatchScratch CutBatchScratch(uint8_t* bytes, int64_t num_chunks) {
+  BatchScratch scratch;
+  scratch.answers = reinterpret_cast<ChunkAnswer*>(bytes);
+  scratch.candidates = reinterpret_cast<Candidate*>(
+      scratch.answers + num_chunks * kMaxBatchQueries);
+  scratch.least_values =
+      reinterpret_cast<float*>(scratch.candidates + num_chunks * kHeadChunk);
+  return scratch;
+}
+
+// Candidates that a query keeps of each chunk.
+int64_t TopPerChunk(const HeadQuery& query) {
+  return std::min<int64_t>(static_cast<int64_t>(query.top.size()), kHeadChunk);
+}
+
+// The end of the batch that begins at query `begin`: its candidates fit the
+// scratch.
+int64_t EndOfBatch(absl::Span<const HeadQuery> queries, int64_t begin) {
+  const int64_t limit = std::min<int64_t>(static_cast<int64_t>(queries.size()),
+                                          begin + kMaxBatchQueries);
+  int64_t kept = 0;
+  int64_t end = begin;
+  while (end < limit &&
+         kept + TopPerChunk(queries[static_cast<size_t>(end)]) <= kHeadChunk) {
+    kept += TopPerChunk(queries[static_cast<size_t>(end++)]);
+  }
+  return end;
+}
+
+const HeadKernels& FindHeadKernels(Isa isa) {
+  return isa == Isa::kAvx512 ? kHeadAvx512
+         : isa == Isa::kAvx2 ? kHeadAvx2
+                             : kHeadReference;
+}
+
+// One run of the op.
+class HeadRun {
+ public:
+  HeadRun(const HeadArgs& args, Isa isa, Scratch& scratch)
+      : args_(args),
+        weight_(AsPacked(*args.weight)),
+        linear_(FindLinearKernel(isa, weight_.dtype)),
+        kernels_(FindHeadKernels(isa)),
+        num_chunks_(NumChunks(weight_.outputs)),
+        blocks_(weight_.layout->is_float() ? nullptr
+                                           : reinterpret_cast<ActivationBlock*>(
+                                                 scratch.quantized.data())),
+        batch_(CutBatchScratch(scratch.head.data(), num_chunks_)) {}
+
+  ActivationBlock* blocks() const { return blocks_; }
+  int64_t num_chunks() const { return num_chunks_; }
+
+  void PrepareBatch(int64_t begin, int64_t end) {
+    std::fill(batch_.least_values, batch_.least_values + (end - begin),
+              -std::numeric_limits<float>::infinity());
+  }
+
+  // Chunk `chunk` of the queries [first, last) of the batch that begins at
+  // `begin`; `logits` is the worker's.
+  void RunChunk(int64_t begin, int64_t first, int64_t last, int64_t chunk,
+                float* logits) const {
+    const int64_t first_token = chunk * kHeadChunk;
+    const int64_t count = std::min(kHeadChunk, weight_.outputs - first_token);
+    for (int64_t q = first; q < last;) {
+      int64_t end =
+          q + 1;  // queries of rows in sequence share a pass over the weights
+      while (end < last && query(end).row == query(end - 1).row + 1) ++end;
+      ComputeLogits(query(q).row, end - q, first_token, count,
+                    logits + (q - first) * kHeadChunk);
+      q = end;
+    }
+    for (int64_t q = first; q < last; ++q) {
+      const int64_t in_batch = q - begin;
+      AnswerChunk(kernels_, args_, query(q), static_cast<Token>(first_token),
+                  count, logits + (q - first) * kHeadChunk,
+                  batch_.least_values + in_batch, answers(in_batch) + chunk,
+                  candidates(begin, q) + chunk * TopPerChunk(query(q)));
+    }
+  }
+
+  void JoinBatch(int64_t begin, int64_t end) const {
+    for (int64_t q = begin; q < end; ++q) {
+      JoinChunks(query(q),
+                 {answers(q - begin), static_cast<size_t>(num_chunks_)},
+                 candidates(begin, q), TopPerChunk(query(q)));
+    }
+  }
+
+ private:
+  const HeadQuery& query(int64_t index) const {
+    return args_.queries[static_cast<size_t>(index)];
+  }
+  ChunkAnswer* answers(int64_t in_batch) const {
+    return batch_.answers + in_batch * num_chunks_;
+  }
+
+  Candidate* candidates(int64_t begin, int64_t index) const {
+    int64_t before = 0;
+    for (int64_t q = begin; q < index; ++q) before += TopPerChunk(query(q));
+    return batch_.candidates + before * num_chunks_;
+  }
+
+  void ComputeLogits(int64_t first_row, int64_t num_rows, int64_t first_token,
+                     int64_t count, float* logits) const {
+    LinearTile tile = {
+        .weight = &weight_, .num_rows = num_rows, .out_stride = kHeadChunk};
+    tile.blocks = blocks_ == nullptr
+                      ? nullptr
+                      : blocks_ + first_row * (weight_.inputs / kBlockInputs);
+    tile.floats = Floats(args_.hidden) + first_row * weight_.inputs;
+    for (int64_t token = 0; token < count; token += kGroupOutputs) {
+      tile.group = (first_token + token) / kGroupOutputs;
+      tile.out = logits + token;
+      linear_(tile);
+    }
+  }
+
+  const HeadArgs& args_;
+  const PackedWeight& weight_;
+  LinearKernel* const linear_;
+  const HeadKernels& kernels_;
+  const int64_t num_chunks_;
+  ActivationBlock* const blocks_;
+  const BatchScratch batch_;
+};
+
+}  // namespace
+
+absl::Status AllocateHeadScratch(const StreamLimits& limits, int num_workers,
+                                 Memory& memory, Scratch* scratch) {
+  if (limits.max_vocabulary == 0) return absl::OkStatus();
+  scratch->bytes_per_worker = kMaxTileQueries * kHeadChunk * sizeof(float);
+  SPECINFER_ASSIGN_OR_RETURN(
+      scratch->per_worker, memory.Allocate(scratch->bytes_per_worker *
+                                               static_cast<size_t>(num_workers),
+                                           "logits of a chunk"));
+  SPECINFER_ASSIGN_OR_RETURN(
+      scratch->head,
+      memory.Allocate(BatchScratchBytes(NumChunks(limits.max_vocabulary)),
+                      "candidates of the head"));
+  return absl::OkStatus();
+}
+
+absl::Status RunHead(const HeadArgs& args, Isa isa, Scratch& scratch,
+                     TileRunner& tiles) {
+  HeadRun run(args, isa, scratch);
+  const int64_t num_queries = static_cast<int64_t>(args.queries.size());
+  if (num_queries == 0) return absl::OkStatus();
+  if (run.blocks() != nullptr)
+    SPECINFER_RETURN_IF_ERROR(
+        QuantizeRows(args.hidden, isa, run.blocks(), tiles));
+  for (int64_t begin = 0; begin < num_queries;) {
+    const int64_t end = EndOfBatch(args.queries, begin);
+    const int64_t num_parts =
+        (end - begin + kMaxTileQueries - 1) / kMaxTileQueries;
+    SPECINFER_RETURN_IF_ERROR(
+        tiles.SerialPhase([&] { run.PrepareBatch(begin, end); }));
+    SPECINFER_RETURN_IF_ERROR(tiles.Phase(
+        run.num_chunks() * num_parts, [&](int64_t tile, int worker) {
+          const int64_t first = begin + tile % num_parts * kMaxTileQueries;
+          run.RunChunk(begin, first, std::min(first + kMaxTileQueries, end),
+                       tile / num_parts,
+                       reinterpret_cast<float*>(scratch.worker(worker)));
+        }));
+    SPECINFER_RETURN_IF_ERROR(
+        tiles.SerialPhase([&] { run.JoinBatch(begin, end); }));
+    begin = end;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace specinfer::cpu

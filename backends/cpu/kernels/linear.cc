@@ -1,0 +1,162 @@
+#include "backends/cpu/kernels/linear.h"
+
+#include <algorithm>
+
+#include "backends/cpu/cpu_buffer.h"
+#include "backends/cpu/kernels/head.h"
+#include "backends/cpu/kernels/linear_kernel.h"
+#include "backends/cpu/kernels/linear_rows.h"
+#include "backends/cpu/kernels/ops.h"
+#include "src/base/status_macros.h"
+
+namespace specinfer::cpu {
+namespace {
+
+// Rows of one tile: their activations stay in the second cache while the tile's
+// groups pass by.
+constexpr int64_t kMaxRowsPerTile = 64;
+// What a tile may cost: 50 to 100 µs on one core.
+constexpr int64_t kTileBytes = 1 << 20;
+constexpr int64_t kTileProducts = 8 << 20;
+constexpr int64_t kMinTilesPerWorker = 4;
+
+// How the work of one RunLinear is cut: tile t covers the groups [t /
+// num_row_parts · groups, …) of all outputs together and the rows [t %
+// num_row_parts · rows, …), so tiles that run together read the same weights.
+struct TilePlan {
+  int64_t num_groups = 0;
+  int64_t groups = 1;  // of a tile
+  int64_t num_row_parts = 1;
+  int64_t rows = 1;  // of a tile
+  int64_t num_tiles() const {
+    return (num_groups + groups - 1) / groups * num_row_parts;
+  }
+};
+
+TilePlan PlanTiles(const LinearArgs& args, int num_workers) {
+  TilePlan plan;
+  int64_t bytes = 0;
+  for (const LinearOutput& output : args.outputs) {
+    plan.num_groups += AsPacked(*output.weight).num_groups();
+    bytes += static_cast<int64_t>(output.weight->packed_bytes);
+  }
+  const int64_t rows = args.in.rows;
+  plan.num_row_parts = (rows + kMaxRowsPerTile - 1) / kMaxRowsPerTile;
+  plan.rows =
+      ((rows + plan.num_row_parts - 1) / plan.num_row_parts + 7) / 8 * 8;
+  plan.num_row_parts = (rows + plan.rows - 1) / plan.rows;
+  const int64_t group_bytes = std::max<int64_t>(bytes / plan.num_groups, 1);
+  const int64_t group_products = std::max<int64_t>(
+      args.in.columns * kGroupOutputs * std::min(rows, plan.rows), 1);
+  const int64_t by_cost =
+      std::min(kTileBytes / group_bytes, kTileProducts / group_products);
+  const int64_t by_balance =
+      plan.num_groups * plan.num_row_parts / (kMinTilesPerWorker * num_workers);
+  plan.groups =
+      std::clamp<int64_t>(std::min(by_cost, by_balance), 1, plan.num_groups);
+  return plan;
+}
+
+bool IsQuantized(const Weight& weight) {
+  return !AsPacked(weight).layout->is_float();
+}
+
+// One tile: groups [first_group, last_group), counted over all outputs, of some
+// rows.
+void RunTile(const LinearArgs& args, const LinearRows& rows, Isa isa,
+             int64_t first_group, int64_t last_group) {
+  for (const LinearOutput& output : args.outputs) {
+    const PackedWeight& weight = AsPacked(*output.weight);
+    const int64_t num_groups = weight.num_groups();
+    if (first_group < num_groups && last_group > 0) {
+      LinearKernel* const kernel = FindLinearKernel(isa, weight.dtype);
+      LinearTile tile = {.weight = &weight,
+                         .num_rows = rows.num_rows,
+                         .blocks = rows.blocks,
+                         .floats = rows.floats,
+                         .out_stride = weight.outputs};
+      const int64_t last = std::min(last_group, num_groups);
+      for (tile.group = std::max<int64_t>(first_group, 0); tile.group < last;
+           ++tile.group) {
+        const int64_t first_output = tile.group * kGroupOutputs;
+        tile.bias =
+            output.bias.empty() ? nullptr : Floats(output.bias) + first_output;
+        tile.out =
+            Floats(output.out) + rows.first_row * weight.outputs + first_output;
+        kernel(tile);
+      }
+    }
+    first_group -= num_groups;
+    last_group -= num_groups;
+  }
+}
+
+}  // namespace
+
+LinearKernel* FindLinearKernel(Isa isa, DType dtype) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return FindLinearAvx512(dtype);
+    case Isa::kAvx2:
+      return FindLinearAvx2(dtype);
+    case Isa::kReference:
+      break;
+  }
+  return &LinearReference;
+}
+
+absl::Status QuantizeRows(const Tensor& in, Isa isa, ActivationBlock* out,
+                          TileRunner& tiles) {
+  QuantizeKernel* const kernel =
+      PickKernel(isa, &QuantizeReference, &QuantizeAvx2, &QuantizeAvx512);
+  const int64_t rows_per_tile = RowsPerTile(in.columns);
+  const float* floats = Floats(in);
+  return tiles.Phase(
+      (in.rows + rows_per_tile - 1) / rows_per_tile, [&](int64_t tile, int) {
+        const int64_t end = std::min(in.rows, (tile + 1) * rows_per_tile);
+        for (int64_t row = tile * rows_per_tile; row < end; ++row) {
+          kernel(floats + row * in.columns, in.columns,
+                 out + row * (in.columns / kBlockInputs));
+        }
+      });
+}
+
+absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,
+                                   Memory& memory, Scratch* scratch) {
+  const int64_t blocks =
+      (limits.max_inputs + kBlockInputs - 1) / kBlockInputs * limits.max_rows;
+  if (blocks > 0) {
+    SPECINFER_ASSIGN_OR_RETURN(
+        scratch->quantized,
+        memory.Allocate(static_cast<size_t>(blocks) * sizeof(ActivationBlock),
+                        "activations"));
+  }
+  return AllocateHeadScratch(limits, num_workers, memory, scratch);
+}
+
+absl::Status RunLinear(const LinearArgs& args, Isa isa, Scratch& scratch,
+                       TileRunner& tiles) {
+  ActivationBlock* const blocks =
+      reinterpret_cast<ActivationBlock*>(scratch.quantized.data());
+  const bool is_quantized = std::any_of(
+      args.outputs.begin(), args.outputs.end(),
+      [](const LinearOutput& output) { return IsQuantized(*output.weight); });
+  if (args.in.rows == 0 || args.outputs.empty()) return absl::OkStatus();
+  if (is_quantized)
+    SPECINFER_RETURN_IF_ERROR(QuantizeRows(args.in, isa, blocks, tiles));
+  const TilePlan plan = PlanTiles(args, tiles.num_workers());
+  return tiles.Phase(plan.num_tiles(), [&](int64_t tile, int) {
+    const int64_t first_group = tile / plan.num_row_parts * plan.groups;
+    LinearRows rows;
+    rows.first_row = tile % plan.num_row_parts * plan.rows;
+    rows.num_rows = std::min(plan.rows, args.in.rows - rows.first_row);
+    rows.floats = Floats(args.in) + rows.first_row * args.in.columns;
+    rows.blocks = is_quantized ? blocks + rows.first_row *
+                                              (args.in.columns / kBlockInputs)
+                               : nullptr;
+    RunTile(args, rows, isa, first_group,
+            std::min(first_group + plan.groups, plan.num_groups));
+  });
+}
+
+}  // namespace specinfer::cpu

@@ -1,0 +1,362 @@
+// AVX2: a group is done in two halves of eight outputs; a block's weights are
+// unpacked once for up to four rows.
+#include "backends/cpu/kernels/linear_kernel.h"
+#include "backends/cpu/kernels/vec16_avx2.h"
+
+namespace specinfer::cpu {
+namespace {
+
+constexpr int kMaxTileRows = 4;
+constexpr int kPrefetchBytes = 3072;  // ahead of the codes being read
+
+// Weights with a sign are kept as magnitudes beside their signs, since maddubs
+// wants one unsigned side and saturates: |w| <= 128 times |x| <= 127, two at a
+// time, stays below 2^15.
+constexpr bool HasSign(Codes codes) {
+  return codes == Codes::k8Bit || codes == Codes::kTable4;
+}
+
+// How many results of maddubs may be added in 16 bits.
+constexpr int NumSafeAdds(Codes codes) {
+  switch (codes) {
+    case Codes::k2Bit:
+    case Codes::k3Bit:
+    case Codes::k4Bit:
+      return 8;  // 15 · 127 · 2 · 8 = 30480
+    case Codes::k5Bit:
+      return 4;
+    case Codes::k6Bit:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+struct Vectors {
+  __m256i v[kNumVectors];
+};
+
+// Half `half` (eight outputs) of a plane of 64 bytes.
+inline __m256i LoadPlane(const uint8_t* codes, int plane, int half) {
+  return _mm256_loadu_si256(
+      reinterpret_cast<const __m256i*>(codes + plane * 64 + half * 32));
+}
+
+inline __m256i MaskedShift(__m256i a, int shift, int mask) {
+  return _mm256_and_si256(_mm256_srli_epi16(a, shift),
+                          _mm256_set1_epi8(static_cast<char>(mask)));
+}
+
+inline void UnpackNibbles(const uint8_t* codes, int half, Vectors* w) {
+  for (int i = 0; i < 4; ++i) {
+    const __m256i plane = LoadPlane(codes, i, half);
+    w->v[i] = MaskedShift(plane, 0, 0x0f);
+    w->v[4 + i] = MaskedShift(plane, 4, 0x0f);
+  }
+}
+
+inline void UnpackPairs(const uint8_t* codes, int half, Vectors* w) {
+  for (int i = 0; i < kNumVectors; ++i)
+    w->v[i] = MaskedShift(LoadPlane(codes, i / 4, half), i % 4 * 2, 3);
+}
+
+// Adds bit i of `bits` to vector i, as bit `to`.
+inline void AddTopBits(__m256i bits, int to, Vectors* w) {
+  for (int i = 0; i < kNumVectors; ++i) {
+    w->v[i] = _mm256_or_si256(w->v[i],
+                              _mm256_slli_epi16(MaskedShift(bits, i, 1), to));
+  }
+}
+
+inline void UnpackSixBits(const uint8_t* codes, int half, Vectors* w) {
+  for (int part = 0; part < 2; ++part) {
+    const __m256i a = LoadPlane(codes, part * 3, half);
+    const __m256i b = LoadPlane(codes, part * 3 + 1, half);
+    const __m256i c = LoadPlane(codes, part * 3 + 2, half);
+    w->v[part * 3] = MaskedShift(a, 0, 0x3f);
+    w->v[part * 3 + 1] = MaskedShift(b, 0, 0x3f);
+    w->v[part * 3 + 2] = MaskedShift(c, 0, 0x3f);
+    w->v[6 + part] = _mm256_or_si256(
+        _mm256_or_si256(MaskedShift(a, 6, 0x03), MaskedShift(b, 4, 0x0c)),
+        MaskedShift(c, 2, 0x30));
+  }
+}
+
+template <Codes kCodes>
+inline void Unpack(const uint8_t* codes, int half, Vectors* w) {
+  if constexpr (kCodes == Codes::k2Bit) UnpackPairs(codes, half, w);
+  if constexpr (kCodes == Codes::k3Bit) {
+    UnpackPairs(codes, half, w);
+    AddTopBits(LoadPlane(codes, 2, half), 2, w);
+  }
+  if constexpr (kCodes == Codes::k4Bit) UnpackNibbles(codes, half, w);
+  if constexpr (kCodes == Codes::k5Bit) {
+    UnpackNibbles(codes, half, w);
+    AddTopBits(LoadPlane(codes, 4, half), 4, w);
+  }
+  if constexpr (kCodes == Codes::k6Bit) UnpackSixBits(codes, half, w);
+  if constexpr (kCodes == Codes::k8Bit) {
+    for (int i = 0; i < kNumVectors; ++i) {
+      w->v[i] =
+          _mm256_xor_si256(LoadPlane(codes, i, half), _mm256_set1_epi8(-128));
+    }
+  }
+  if constexpr (kCodes == Codes::kTable4) {
+    UnpackNibbles(codes, half, w);
+    const __m256i table = _mm256_broadcastsi128_si256(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(kTable4Values)));
+    for (int i = 0; i < kNumVectors; ++i)
+      w->v[i] = _mm256_shuffle_epi8(table, w->v[i]);
+  }
+}
+
+// `sum` plus the dots of vectors [first, last).
+template <Codes kCodes>
+inline __m256i Dot(__m256i sum, const Vectors& w, int first, int last,
+                   const ActivationBlock& x) {
+  constexpr int kAdds = NumSafeAdds(kCodes);
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (int i = first; i < last; i += kAdds) {
+    __m256i pairs = _mm256_setzero_si256();
+    for (int j = i; j < i + kAdds && j < last; ++j) {
+      int32_t four;
+      __builtin_memcpy(&four, x.codes + j * 4, 4);
+      const __m256i activations = _mm256_set1_epi32(four);
+      const __m256i products =
+          HasSign(kCodes)
+              ? _mm256_maddubs_epi16(_mm256_abs_epi8(w.v[j]),
+                                     _mm256_sign_epi8(activations, w.v[j]))
+              : _mm256_maddubs_epi16(w.v[j], activations);
+      pairs = _mm256_add_epi16(pairs, products);
+    }
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+  }
+  return sum;
+}
+
+inline __m256 LoadScales(const uint8_t* halves, int half) {
+  return _mm256_cvtph_ps(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves + half * 16)));
+}
+
+// What the bytes of sub-scales and sub-minima hold.
+enum class Bytes { kSigned, kUnsigned, kLowNibble, kHighNibble };
+
+template <Bytes kBytes>
+inline __m256 LoadSubScales(const uint8_t* bytes, int half) {
+  __m128i packed =
+      _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + half * 8));
+  if constexpr (kBytes == Bytes::kSigned)
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(packed));
+  if constexpr (kBytes == Bytes::kHighNibble)
+    packed = _mm_srli_epi16(packed, 4);
+  if constexpr (kBytes != Bytes::kUnsigned)
+    packed = _mm_and_si128(packed, _mm_set1_epi8(0x0f));
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(packed));
+}
+
+// The scales of one block.
+struct BlockScales {
+  __m256 scale,
+      minimum;  // of the block, or of its header where there are two sub-scales
+  __m256 sub_scale[2], sub_minimum[2];
+};
+
+template <int kLayout>
+inline BlockScales ScalesOfBlock(const uint8_t* header, int block, int half) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  constexpr Bytes kScale = kL.has_nibble_scales() ? Bytes::kLowNibble
+                           : kL.has_minima        ? Bytes::kUnsigned
+                                                  : Bytes::kSigned;
+  constexpr Bytes kMinimum =
+      kL.has_nibble_scales() ? Bytes::kHighNibble : Bytes::kUnsigned;
+  BlockScales s;
+  s.scale = LoadScales(header, half);
+  s.minimum =
+      kL.has_minima ? LoadScales(header + 32, half) : _mm256_setzero_ps();
+  const uint8_t* scales =
+      header + kL.sub_scales_at() + block * kL.sub_scales * kGroupOutputs;
+  const uint8_t* minima =
+      header + kL.sub_minima_at() + block * kL.sub_scales * kGroupOutputs;
+  if constexpr (kL.sub_scales == 1) {
+    s.scale = _mm256_mul_ps(s.scale, LoadSubScales<kScale>(scales, half));
+    if constexpr (kL.has_minima)
+      s.minimum =
+          _mm256_mul_ps(s.minimum, LoadSubScales<kMinimum>(minima, half));
+  }
+  if constexpr (kL.sub_scales == 2) {
+    for (int i = 0; i < 2; ++i) {
+      s.sub_scale[i] = LoadSubScales<kScale>(scales + i * kGroupOutputs, half);
+      if constexpr (kL.has_minima)
+        s.sub_minimum[i] =
+            LoadSubScales<kMinimum>(minima + i * kGroupOutputs, half);
+    }
+  }
+  return s;
+}
+
+template <int kOffset>
+inline __m256i StartOfBlock(const ActivationBlock& x) {
+  if constexpr (kOffset == 8) return _mm256_set1_epi32(x.minus_8_sum);
+  if constexpr (kOffset == 16) return _mm256_set1_epi32(x.minus_16_sum);
+  return _mm256_setzero_si256();  // 128: these weights keep their signs
+}
+
+template <int kOffset>
+inline __m256i StartOfHalf(int32_t minus_32_sum) {
+  if constexpr (kOffset == 32) return _mm256_set1_epi32(minus_32_sum);
+  if constexpr (kOffset == 4) return _mm256_set1_epi32(minus_32_sum / 8);
+  return _mm256_setzero_si256();
+}
+
+template <int kLayout>
+inline __m256 AddBlock(__m256 acc, const Vectors& w, const BlockScales& s,
+                       const ActivationBlock& x) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const __m256 scale = _mm256_mul_ps(s.scale, _mm256_set1_ps(x.scale));
+  if constexpr (kL.sub_scales == 2) {
+    const __m256i low =
+        Dot<kL.codes>(StartOfHalf<kL.offset>(x.minus_32_sum_low), w, 0, 4, x);
+    const __m256i high =
+        Dot<kL.codes>(StartOfHalf<kL.offset>(x.minus_32_sum_high), w, 4, 8, x);
+    // Below 2^24, so exact.
+    const __m256 sum = _mm256_fmadd_ps(
+        _mm256_cvtepi32_ps(low), s.sub_scale[0],
+        _mm256_mul_ps(_mm256_cvtepi32_ps(high), s.sub_scale[1]));
+    acc = _mm256_fmadd_ps(scale, sum, acc);
+    if constexpr (kL.has_minima) {
+      const __m256 low_sum =
+          _mm256_set1_ps(static_cast<float>(x.minus_32_sum_low / -32));
+      const __m256 high_sum =
+          _mm256_set1_ps(static_cast<float>(x.minus_32_sum_high / -32));
+      const __m256 minima = _mm256_fmadd_ps(
+          low_sum, s.sub_minimum[0], _mm256_mul_ps(high_sum, s.sub_minimum[1]));
+      acc = _mm256_fnmadd_ps(
+          s.minimum, _mm256_mul_ps(_mm256_set1_ps(x.scale), minima), acc);
+    }
+    return acc;
+  }
+  const __m256i dot =
+      Dot<kL.codes>(StartOfBlock<kL.offset>(x), w, 0, kNumVectors, x);
+  acc = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), acc);
+  if constexpr (kL.subtracts_minima) {
+    acc = _mm256_fnmadd_ps(s.minimum, _mm256_set1_ps(x.scaled_sum), acc);
+  } else if constexpr (kL.has_minima) {
+    acc = _mm256_fmadd_ps(s.minimum, _mm256_set1_ps(x.scaled_sum), acc);
+  }
+  return acc;
+}
+
+template <int kRows>
+inline void StoreRows(const LinearTile& tile, int64_t first_row,
+                      const Vec16* acc) {
+  const int num_outputs = NumGroupOutputs(tile);
+  float* out = tile.out + first_row * tile.out_stride;
+  for (int r = 0; r < kRows; ++r) {
+    const Vec16 value = tile.bias != nullptr
+                            ? Add(acc[r], LoadFirst(tile.bias, num_outputs))
+                            : acc[r];
+    StoreFirst(out + r * tile.out_stride, value, num_outputs);
+  }
+}
+
+template <int kLayout, int kRows>
+void RunQuantizedHalf(const LinearTile& tile, int64_t first_row, int half,
+                      __m256* sums) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
+  const uint8_t* header = tile.weight->group(tile.group);
+  const uint8_t* codes = header + tile.weight->codes_at;
+  const ActivationBlock* x = tile.blocks + first_row * num_blocks;
+  __m256 acc[kRows];
+  for (int r = 0; r < kRows; ++r) acc[r] = _mm256_setzero_ps();
+  for (int64_t b = 0; b < num_blocks; b += kL.header_blocks()) {
+    for (int i = 0; i < kL.header_blocks(); ++i) {
+      for (int line = 0; line < kL.code_bytes; line += 64) {
+        _mm_prefetch(
+            reinterpret_cast<const char*>(codes) + kPrefetchBytes + line,
+            _MM_HINT_T0);
+      }
+      Vectors w;
+      Unpack<kL.codes>(codes, half, &w);
+      const BlockScales s = ScalesOfBlock<kLayout>(header, i, half);
+      for (int r = 0; r < kRows; ++r)
+        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r * num_blocks]);
+      ++x;
+      codes += kL.code_bytes;
+    }
+    header += kL.header_bytes();
+  }
+  for (int r = 0; r < kRows; ++r) sums[r] = acc[r];
+}
+
+template <Codes kCodes>
+inline Vec16 LoadFloats(const uint8_t* codes) {
+  if constexpr (kCodes == Codes::kFloat32)
+    return Load(reinterpret_cast<const float*>(codes));
+  if constexpr (kCodes == Codes::kFloat16)
+    return LoadHalves(reinterpret_cast<const uint16_t*>(codes));
+  const auto widen = [](const uint8_t* halves) {
+    const __m128i packed =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(packed), 16));
+  };
+  return {widen(codes), widen(codes + 16)};
+}
+
+template <int kLayout, int kRows>
+void RunFloatRows(const LinearTile& tile, int64_t first_row, Vec16* acc) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const int64_t inputs = tile.weight->inputs;
+  const uint8_t* codes = tile.weight->group(tile.group);
+  const float* x = tile.floats + first_row * inputs;
+  for (int64_t i = 0; i < inputs; ++i) {
+    _mm_prefetch(reinterpret_cast<const char*>(codes) + kPrefetchBytes,
+                 _MM_HINT_T0);
+    const Vec16 w = LoadFloats<kL.codes>(codes);
+    for (int r = 0; r < kRows; ++r)
+      acc[r] = Fma(w, Broadcast(x[r * inputs + i]), acc[r]);
+    codes += kL.code_bytes;
+  }
+}
+
+template <int kLayout, int kRows>
+void RunRows(const LinearTile& tile, int64_t first_row) {
+  Vec16 acc[kRows];
+  if constexpr (kPackedLayouts[kLayout].is_float()) {
+    for (int r = 0; r < kRows; ++r) acc[r] = Zero();
+    RunFloatRows<kLayout, kRows>(tile, first_row, acc);
+  } else {
+    __m256 low[kRows], high[kRows];
+    RunQuantizedHalf<kLayout, kRows>(tile, first_row, 0, low);
+    RunQuantizedHalf<kLayout, kRows>(tile, first_row, 1, high);
+    for (int r = 0; r < kRows; ++r) acc[r] = {low[r], high[r]};
+  }
+  StoreRows<kRows>(tile, first_row, acc);
+}
+
+template <int kLayout>
+void RunTile(const LinearTile& tile) {
+  int64_t row = 0;
+  for (; row + kMaxTileRows <= tile.num_rows; row += kMaxTileRows)
+    RunRows<kLayout, kMaxTileRows>(tile, row);
+  if (tile.num_rows - row == 1) RunRows<kLayout, 1>(tile, row);
+  if (tile.num_rows - row == 2) RunRows<kLayout, 2>(tile, row);
+  if (tile.num_rows - row == 3) RunRows<kLayout, 3>(tile, row);
+}
+
+template <int kLayout>
+LinearKernel* Find(DType dtype) {
+  if constexpr (kLayout < kNumPackedLayouts) {
+    return kPackedLayouts[kLayout].dtype == dtype ? &RunTile<kLayout>
+                                                  : Find<kLayout + 1>(dtype);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+LinearKernel* FindLinearAvx2(DType dtype) { return Find<0>(dtype); }
+
+}  // namespace specinfer::cpu

@@ -1,0 +1,146 @@
+// The packed layouts of weights: groups of 16 outputs, shared by every
+// instruction set.
+//
+// A group is [headers][codes]. A header spans 32 or 256 inputs of the 16
+// outputs: half-precision scales [16], minimum scales [16] if the type has
+// minima, then per block of 32 inputs the integer sub-scales [sub_scales][16]
+// of all its blocks, then the integer sub-minima likewise (Q2_K: both in one
+// byte, the scale in the low nibble). Codes follow in blocks of 32 inputs, as
+// eight vectors of 64 bytes before they are squeezed: byte 4·o + i of vector v
+// is the code of output o, input 4·v + i.
+#ifndef SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_
+#define SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/cpu/isa.h"
+#include "src/backend/backend.h"
+#include "src/base/memory.h"
+
+namespace specinfer::cpu {
+
+inline constexpr int kGroupOutputs = 16;
+inline constexpr int kBlockInputs = 32;
+inline constexpr int kNumVectors = 8;  // of 64 bytes, per block
+
+// How the eight vectors V0…V7 of a block are squeezed into planes of 64 bytes.
+enum class Codes : uint8_t {
+  kFloat32,   // [inputs][16] floats; no blocks
+  kFloat16,   // [inputs][16] halves
+  kBFloat16,  // [inputs][16]
+  k2Bit,      // A0 A1: bits 2i of A0 are Vi, of A1 V(4+i)
+  k3Bit,      // A0 A1 as above for the low two bits; B: bit i is bit 2 of Vi
+  k4Bit,      // A0…A3: low nibble Vi, high nibble V(4+i)
+  k5Bit,      // A0…A3 as above for the low four bits; B: bit i is bit 4 of Vi
+  k6Bit,  // A0…A5: low six bits Vi; the top two bits of A0 A1 A2 are bits 0-1,
+          // 2-3, 4-5 of V6; of A3 A4 A5, of V7
+  k8Bit,    // A0…A7: Vi
+  kTable4,  // as k4Bit; a code is an index of kTable4Values
+};
+
+// The values of IQ4_NL and IQ4_XS.
+inline constexpr int8_t kTable4Values[16] = {
+    -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+struct PackedLayout {
+  DType dtype;
+  Codes codes;
+  int code_bytes;  // of 16 outputs × 32 inputs; of a float type, of 16 outputs
+                   // × 1 input
+  int header_inputs;  // 32 or 256; 0 for float types
+  int offset;         // a weight is scale · (code - offset), or scale ·
+                      // kTable4Values[code], ± minimum
+  bool has_minima;
+  bool subtracts_minima;
+  int sub_scales;  // integer scales (and minima) per block and output: 0, 1 or
+                   // 2 (one per 16 inputs)
+
+  constexpr bool is_float() const { return header_inputs == 0; }
+  constexpr int header_blocks() const { return header_inputs / kBlockInputs; }
+  constexpr int minima() const { return has_minima ? 2 : 1; }
+  constexpr int sub_scales_at() const { return minima() * 2 * kGroupOutputs; }
+  constexpr bool has_nibble_scales() const {
+    return has_minima && sub_scales == 2;
+  }
+  constexpr int sub_minima_at() const {
+    return sub_scales_at() +
+           (has_nibble_scales() ? 0
+                                : header_blocks() * sub_scales * kGroupOutputs);
+  }
+  constexpr int header_bytes() const {
+    return sub_minima_at() +
+           (has_minima ? header_blocks() * sub_scales * kGroupOutputs : 0);
+  }
+};
+
+// dtype, codes, code bytes, header inputs, offset, has minima, subtracts them,
+// sub-scales.
+inline constexpr PackedLayout kPackedLayouts[] = {
+    {DType::kF32, Codes::kFloat32, 64, 0, 0, false, false, 0},
+    {DType::kF16, Codes::kFloat16, 32, 0, 0, false, false, 0},
+    {DType::kBF16, Codes::kBFloat16, 32, 0, 0, false, false, 0},
+    {DType::kQ4_0, Codes::k4Bit, 256, 32, 8, false, false, 0},
+    {DType::kQ4_1, Codes::k4Bit, 256, 32, 0, true, false, 0},
+    {DType::kQ5_0, Codes::k5Bit, 320, 32, 16, false, false, 0},
+    {DType::kQ5_1, Codes::k5Bit, 320, 32, 0, true, false, 0},
+    {DType::kQ8_0, Codes::k8Bit, 512, 32, 128, false, false, 0},
+    {DType::kQ2_K, Codes::k2Bit, 128, 256, 0, true, true, 2},
+    {DType::kQ3_K, Codes::k3Bit, 192, 256, 4, false, false, 2},
+    {DType::kQ4_K, Codes::k4Bit, 256, 256, 0, true, true, 1},
+    {DType::kQ5_K, Codes::k5Bit, 320, 256, 0, true, true, 1},
+    {DType::kQ6_K, Codes::k6Bit, 384, 256, 32, false, false, 2},
+    {DType::kIQ4_NL, Codes::kTable4, 256, 32, 128, false, false, 0},
+    {DType::kIQ4_XS, Codes::kTable4, 256, 256, 128, false, false, 1},
+};
+inline constexpr int kNumPackedLayouts =
+    sizeof(kPackedLayouts) / sizeof(kPackedLayouts[0]);
+
+// Null for a type that is no weight.
+const PackedLayout* FindPackedLayout(DType dtype);
+
+// A matrix in this backend's memory. With Isa::kReference the rows stay as the
+// file holds them.
+class PackedWeight final : public Weight {
+ public:
+  const PackedLayout* layout = nullptr;
+  bool is_raw = false;     // the file's rows
+  size_t group_bytes = 0;  // packed: of one group
+  size_t codes_at = 0;     // packed: of the codes in a group
+  size_t row_bytes = 0;    // raw: of one row
+  Block block;
+
+  int64_t num_groups() const {
+    return (outputs + kGroupOutputs - 1) / kGroupOutputs;
+  }
+  const uint8_t* group(int64_t index) const {
+    return block.data() + static_cast<size_t>(index) * group_bytes;
+  }
+  const uint8_t* row(int64_t index) const {
+    return block.data() + static_cast<size_t>(index) * row_bytes;
+  }
+};
+
+inline const PackedWeight& AsPacked(const Weight& weight) {
+  return static_cast<const PackedWeight&>(weight);
+}
+
+// ---- Between pack.cc and pack_source.cc -------------------------------------
+
+// 32 inputs of one output as the source has them.
+struct SourceBlock {
+  uint8_t codes[kBlockInputs] = {};
+  uint16_t scale = 0;    // half
+  uint16_t minimum = 0;  // half
+  uint8_t sub_scales[2] = {0, 0};
+  uint8_t sub_minima[2] = {0, 0};
+};
+
+// Reads block `index` of a row of `dtype`, a quantised type.
+using SourceReader = void (*)(const uint8_t* row, int64_t index,
+                              SourceBlock* out);
+SourceReader FindSourceReader(DType dtype);
+
+}  // namespace specinfer::cpu
+
+#endif  // SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_

@@ -1,0 +1,63 @@
+#include "backends/cpu/cpu_buffer.h"
+#include "backends/cpu/kernels/ops.h"
+#include "backends/cpu/kernels/rope_and_store_kernel.h"
+#include "backends/cpu/kernels/row_blocks.h"
+
+namespace specinfer::cpu {
+namespace {
+
+struct Kernels {
+  RopeKernel* rope;
+  StoreKernel* store;
+};
+
+void TurnAndStoreRow(const RopeAndStoreArgs& args, const Kernels& kernels,
+                     int64_t row, const CachePage& page, int lane) {
+  const int64_t head_dim = args.head_dim;
+  float* query = Floats(args.query) + row * args.heads * head_dim;
+  float* key = Floats(args.key) + row * args.kv_heads * head_dim;
+  const float* value = Floats(args.value) + row * args.kv_heads * head_dim;
+  if (args.rotary_dims > 0) {
+    const float* cos_sin = args.cos_sin.data() + row * args.rotary_dims;
+    const int num_pairs = args.rotary_dims / 2;
+    for (int head = 0; head < args.heads; ++head)
+      kernels.rope(query + head * head_dim, cos_sin, num_pairs);
+    for (int head = 0; head < args.kv_heads; ++head)
+      kernels.rope(key + head * head_dim, cos_sin, num_pairs);
+  }
+  auto* keys = reinterpret_cast<uint16_t*>(Bytes(page) + args.layer_offset);
+  for (int head = 0; head < args.kv_heads; ++head) {
+    uint16_t* values = keys + head_dim * kPagePositions;
+    kernels.store(key + head * head_dim, value + head * head_dim, args.head_dim,
+                  keys + lane, values + lane * head_dim);
+    keys = values + head_dim * kPagePositions;
+  }
+}
+
+}  // namespace
+
+absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
+                             TileRunner& tiles) {
+  constexpr int kRowsPerTile =
+      8;  // neighbours in a page, so their columns share cache lines
+  const Kernels kernels = {
+      args.pairing == RopePairing::kHalves
+          ? PickKernel(isa, &RopeHalvesReference, &RopeHalvesAvx2,
+                       &RopeHalvesAvx512)
+          : PickKernel(isa, &RopeAdjacentReference, &RopeAdjacentAvx2,
+                       &RopeAdjacentAvx512),
+      PickKernel(isa, &StoreReference, &StoreAvx2, &StoreAvx512)};
+  return tiles.Phase(
+      CountRowBlocks(args.sequences, kRowsPerTile), [&](int64_t tile, int) {
+        const RowBlock block = FindRowBlock(args.sequences, kRowsPerTile, tile);
+        for (int node = block.first; node < block.last; ++node) {
+          const int slot = block.sequence->num_committed + node;
+          const CachePage& page =
+              block.sequence->pages[static_cast<size_t>(slot / kPagePositions)];
+          TurnAndStoreRow(args, kernels, block.sequence->first_row + node, page,
+                          slot % kPagePositions);
+        }
+      });
+}
+
+}  // namespace specinfer::cpu

@@ -1,0 +1,10 @@
+#include "backends/cpu/kernels/tree_attention_kernel.h"
+#include "backends/cpu/kernels/vec16_avx2.h"
+// Over the lanes above:
+#include "backends/cpu/kernels/tree_attention-inl.h"
+
+namespace specinfer::cpu {
+
+void AttendBlockAvx2(const AttentionBlock& block) { AttendBlock(block); }
+
+}  // namespace specinfer::cpu

@@ -1,0 +1,151 @@
+// 16 virtual float lanes as one AVX-512 register. Included only by *_avx512.cc,
+// so nothing here has a linker name.
+#ifndef SPECINFER_BACKENDS_CPU_KERNELS_VEC16_AVX512_H_
+#define SPECINFER_BACKENDS_CPU_KERNELS_VEC16_AVX512_H_
+
+// GCC 12 takes the undefined vectors of its own header for mistakes.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+
+#include <cstdint>
+
+namespace specinfer::cpu {
+namespace {
+
+struct Vec16 {
+  __m512 v;
+};
+
+// Queries that share one reading of keys, key vectors and value vectors held at
+// once: as many as registers allow.
+inline constexpr int kAttentionQueries = 4;
+inline constexpr int kAttentionKeyVectors = 4;
+inline constexpr int kAttentionValueVectors = 4;
+
+inline __mmask16 FirstLanes(int64_t count) {
+  return static_cast<__mmask16>((1u << count) - 1u);
+}
+
+inline Vec16 Zero() { return {_mm512_setzero_ps()}; }
+inline Vec16 Broadcast(float x) { return {_mm512_set1_ps(x)}; }
+inline Vec16 Load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void Store(float* p, Vec16 a) { _mm512_storeu_ps(p, a.v); }
+// The first `count` lanes, 0 < count <= 16; the others are 0, and their memory
+// is not touched.
+inline Vec16 LoadFirst(const float* p, int64_t count) {
+  return {_mm512_maskz_loadu_ps(FirstLanes(count), p)};
+}
+inline void StoreFirst(float* p, Vec16 a, int64_t count) {
+  _mm512_mask_storeu_ps(p, FirstLanes(count), a.v);
+}
+
+inline Vec16 LoadHalves(const uint16_t* p) {
+  return {
+      _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline Vec16 LoadFirstHalves(const uint16_t* p, int64_t count) {
+  return {_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(FirstLanes(count), p))};
+}
+inline void StoreHalves(uint16_t* p, Vec16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+inline void StoreFirstHalves(uint16_t* p, Vec16 a, int64_t count) {
+  _mm256_mask_storeu_epi16(p, FirstLanes(count),
+                           _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+inline Vec16 Add(Vec16 a, Vec16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Vec16 Subtract(Vec16 a, Vec16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Vec16 Multiply(Vec16 a, Vec16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Vec16 Divide(Vec16 a, Vec16 b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline Vec16 Max(Vec16 a, Vec16 b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline Vec16 Fma(Vec16 a, Vec16 b, Vec16 c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+inline Vec16 FmaMinus(Vec16 a, Vec16 b, Vec16 c) {
+  return {_mm512_fmsub_ps(a.v, b.v, c.v)};
+}
+inline Vec16 Negate(Vec16 a) {
+  return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))};
+}
+inline Vec16 Absolute(Vec16 a) {
+  return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), a.v)};
+}
+inline Vec16 CopySign(Vec16 magnitude, Vec16 sign) {
+  return {
+      _mm512_or_ps(magnitude.v, _mm512_and_ps(sign.v, _mm512_set1_ps(-0.0f)))};
+}
+inline Vec16 RoundToNearest(Vec16 a) {
+  return {
+      _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+// 2^n for whole n in [-126, 127].
+inline Vec16 PowerOfTwo(Vec16 n) {
+  const __m512i biased =
+      _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
+}
+// a where x >= bound or x is NaN, else 0.
+inline Vec16 ZeroBelow(Vec16 x, float bound, Vec16 a) {
+  return {_mm512_maskz_mov_ps(
+      _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(bound), _CMP_NLT_UQ), a.v)};
+}
+// a where x is a number, else x.
+inline Vec16 KeepNan(Vec16 x, Vec16 a) {
+  return {
+      _mm512_mask_mov_ps(a.v, _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q), x.v)};
+}
+// a in lanes [first, last), else `other`. 0 <= first <= last <= 16.
+inline Vec16 SelectLanes(int first, int last, Vec16 a, Vec16 other) {
+  return {_mm512_mask_mov_ps(
+      other.v, static_cast<__mmask16>(FirstLanes(last) & ~FirstLanes(first)),
+      a.v)};
+}
+
+// The fixed tree: lanes 8, 4, 2 and 1 apart.
+inline float Sum(Vec16 a) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v),
+                                     _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight),
+                                 _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+inline float Maximum(Vec16 a) {
+  const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a.v),
+                                     _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight),
+                                 _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+inline float SquareRoot(float x) {
+  return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+}
+
+// The even and odd elements of a, b (32 values in memory order), and back.
+inline void Deinterleave(Vec16 a, Vec16 b, Vec16* even, Vec16* odd) {
+  const __m512i index = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20,
+                                          22, 24, 26, 28, 30);
+  *even = {_mm512_permutex2var_ps(a.v, index, b.v)};
+  *odd = {_mm512_permutex2var_ps(
+      a.v, _mm512_add_epi32(index, _mm512_set1_epi32(1)), b.v)};
+}
+inline void Interleave(Vec16 even, Vec16 odd, Vec16* a, Vec16* b) {
+  const __m512i low =
+      _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  *a = {_mm512_permutex2var_ps(even.v, low, odd.v)};
+  *b = {_mm512_permutex2var_ps(
+      even.v, _mm512_add_epi32(low, _mm512_set1_epi32(8)), odd.v)};
+}
+
+}  // namespace
+}  // namespace specinfer::cpu
+
+#include "backends/cpu/kernels/vec16_math-inl.h"
+
+#endif  // SPECINFER_BACKENDS_CPU_KERNELS_VEC16_AVX512_H_
