@@ -1,0 +1,106 @@
+// One model, whatever its container: keys and tensors under their GGUF names.
+// Reads headers only; weights stay mapped.
+#ifndef SPECINFER_SRC_MODEL_MODEL_FILE_H_
+#define SPECINFER_SRC_MODEL_MODEL_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/base/file_mapping.h"
+#include "src/base/memory.h"
+#include "src/model/arena_array.h"
+#include "src/model/metadata.h"
+#include "src/model/model_contents.h"
+
+namespace specinfer {
+
+// Immutable and thread-safe. Every view it gives out lives as long as it does.
+//
+// A safetensors model answers under the same keys as a GGUF file, with three
+// more that say how its weights differ:
+//   specinfer.rope_halves     true: q and k rotate pairs (i, i + half),
+//   whatever the architecture does in GGUF specinfer.norm_plus_one   true: norm
+//   weights hold w and mean 1 + w <arch>.rope.scaling.type  "llama3" with
+//   .low_freq_factor and .high_freq_factor stands for the tensor rope_freqs
+class ModelFile {
+ public:
+  // `path`: a .gguf file (of a split model the first), a .safetensors file, the
+  // index of a sharded safetensors model, or the folder of either. Contents
+  // decide, not endings. Everything in the files is checked before it is
+  // believed. Errors: those of FileMapping::Open; INVALID_ARGUMENT (a broken
+  // file, naming the field); UNIMPLEMENTED (a version, element type or
+  // architecture that this library does not read); RESOURCE_EXHAUSTED.
+  static absl::StatusOr<std::unique_ptr<ModelFile>> Open(
+      const std::string& path, const FileReader& reader, Memory& memory);
+
+  ModelFile(const ModelFile&) = delete;
+  ModelFile& operator=(const ModelFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  uint64_t file_bytes() const;  // of all files that hold tensors
+
+  // Keys in file order; Find is null where there is no such key.
+  absl::Span<const MetadataEntry> metadata() const {
+    return contents_.entries.span();
+  }
+  const MetadataValue* Find(std::string_view key) const;
+
+  // The value under `key`, converted where nothing is lost (an int to an
+  // unsigned, any number to a float). Errors: NOT_FOUND (except the ...Or
+  // forms), INVALID_ARGUMENT (of another kind); both name file and key.
+  absl::StatusOr<std::string_view> GetString(std::string_view key) const;
+  absl::StatusOr<uint64_t> GetUint(std::string_view key) const;
+  absl::StatusOr<double> GetFloat(std::string_view key) const;
+  absl::StatusOr<bool> GetBool(std::string_view key) const;
+  absl::StatusOr<StringArray> GetStrings(std::string_view key) const;
+  absl::StatusOr<NumberArray> GetNumbers(std::string_view key) const;
+  absl::StatusOr<std::string_view> GetStringOr(std::string_view key,
+                                               std::string_view absent) const;
+  absl::StatusOr<uint64_t> GetUintOr(std::string_view key,
+                                     uint64_t absent) const;
+  absl::StatusOr<double> GetFloatOr(std::string_view key, double absent) const;
+  absl::StatusOr<bool> GetBoolOr(std::string_view key, bool absent) const;
+  // One number for each of `num_layers` layers: the file has one for all or an
+  // array of at least that many.
+  absl::StatusOr<std::vector<uint64_t>> GetUintPerLayer(
+      std::string_view key, size_t num_layers) const;
+
+  // Tensors in file order; FindTensor is null where there is no such tensor.
+  absl::Span<const TensorRecord> tensors() const {
+    return contents_.tensors.span();
+  }
+  const TensorRecord* FindTensor(std::string_view name) const;
+
+  // Tells the system that the tensor's bytes will not be read again soon; they
+  // stay readable.
+  void Release(const TensorRecord& tensor) const;
+
+  // The text of tokenizer.json; empty for GGUF, whose vocabulary is in its
+  // keys.
+  std::string_view tokenizer_json() const { return contents_.tokenizer_json; }
+
+  // A hash of keys, tensor directory and samples of the weights, for caches and
+  // saved sessions. Reads a few dozen pages.
+  uint64_t Fingerprint() const;
+
+ private:
+  ModelFile(std::string path, ModelContents contents, Memory& memory);
+  // Sorts names for look-up and refuses doubles.
+  absl::Status Index();
+
+  std::string path_;
+  ModelContents contents_;
+  ArenaArray<uint32_t> entry_order_;   // indices into entries, by key
+  ArenaArray<uint32_t> tensor_order_;  // indices into tensors, by name
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_MODEL_MODEL_FILE_H_

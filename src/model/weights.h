@@ -1,0 +1,63 @@
+// A decoder's weights, packed on a backend.
+#ifndef SPECINFER_SRC_MODEL_WEIGHTS_H_
+#define SPECINFER_SRC_MODEL_WEIGHTS_H_
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "src/backend/backend.h"
+#include "src/model/architecture.h"
+#include "src/model/model_file.h"
+
+namespace specinfer {
+
+// A linear layer; `bias` may be empty.
+struct LinearWeights {
+  std::unique_ptr<Weight> weight;  // [outputs, inputs]
+  Tensor bias;                     // [1, outputs]
+};
+
+struct LayerWeights {
+  Tensor attention_norm, feed_forward_norm;  // [1, hidden]
+  Tensor query_norm, key_norm;  // [1, head_dim]; empty without head norms
+  Tensor post_attention_norm,
+      post_feed_forward_norm;  // [1, hidden]; empty without post norms
+  LinearWeights query, key, value, attention_output;
+  LinearWeights gate, up, down;
+};
+
+struct Weights {
+  std::unique_ptr<Buffer> vectors;  // all norms and biases
+  LinearWeights embedding;          // [vocabulary, hidden]
+  LinearWeights untied_head;  // [vocabulary, hidden]; no weight: the embedding
+                              // is the head
+  Tensor output_norm;         // [1, hidden]
+  std::vector<LayerWeights> layers;
+
+  const Weight& head() const {
+    return untied_head.weight ? *untied_head.weight : *embedding.weight;
+  }
+};
+
+// Packs every tensor the architecture names, in file order so that the source
+// streams, and lets the file's pages go as it does. `progress` gets a fraction
+// after each tensor and returns false to cancel. Errors: INVALID_ARGUMENT
+// (missing tensor or wrong shape, named), UNIMPLEMENTED (type),
+// RESOURCE_EXHAUSTED, CANCELLED.
+absl::StatusOr<Weights> LoadWeights(const ModelFile& file,
+                                    const Architecture& architecture,
+                                    Backend& backend,
+                                    const std::function<bool(float)>& progress);
+
+// The bytes LoadWeights will take.
+absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
+                                         const Architecture& architecture,
+                                         const Backend& backend);
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_MODEL_WEIGHTS_H_
