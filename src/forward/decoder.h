@@ -1,0 +1,99 @@
+// One pass of a decoder network over the nodes of one or several sequences.
+#ifndef SPECINFER_SRC_FORWARD_DECODER_H_
+#define SPECINFER_SRC_FORWARD_DECODER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/backend/backend.h"
+#include "src/forward/sequence.h"
+#include "src/model/architecture.h"
+#include "src/model/weights.h"
+
+namespace specinfer {
+
+// The nodes of one sequence in a pass: a chain (a chunk of a prompt, plain
+// decoding) or a tree.
+struct SequenceNodes {
+  Sequence* sequence = nullptr;          // prepared for the nodes
+  absl::Span<const Token> tokens;        // in topological order, the root first
+  absl::Span<const int32_t> depths;      // [tokens]; empty: a chain
+  absl::Span<const uint64_t> path_bits;  // as AttentionSequence; empty: a chain
+};
+
+// What a pass should tell. Rows count the nodes of all sequences in order.
+struct ForwardAnswer {
+  absl::Span<const int32_t> rows;       // whose last hidden states are kept;
+                                        // HeadQuery::row indexes this list
+  absl::Span<const HeadQuery> queries;  // asked of those
+  absl::Span<float> hidden;  // [rows, hidden_size], normalised; may be empty
+};
+
+// Not thread-safe; owns the stream and the scratch memory of its passes.
+class Decoder {
+ public:
+  // For passes of up to `max_rows` nodes, of which up to `max_answer_rows` are
+  // asked for. The rest must outlive it. Errors: RESOURCE_EXHAUSTED.
+  static absl::StatusOr<std::unique_ptr<Decoder>> Create(
+      Backend& backend, const Architecture& architecture,
+      const CacheLayout& layout, const Weights& weights, int32_t max_rows,
+      int32_t max_answer_rows);
+  // What Create will take.
+  static uint64_t PlanBytes(const Backend& backend,
+                            const Architecture& architecture, int32_t max_rows,
+                            int32_t max_answer_rows);
+
+  // Runs the pass. After DEADLINE_EXCEEDED the same call with the same
+  // arguments continues it; after any other error or Abandon() it is gone.
+  // Writes the nodes' keys and values into their slots; commits nothing.
+  absl::Status Forward(absl::Span<const SequenceNodes> batch,
+                       const ForwardAnswer& answer, const PassControl& control);
+  bool is_paused() const { return is_paused_; }
+  void Abandon() { is_paused_ = false; }
+
+  // Asks more of the rows of the last complete pass.
+  absl::Status Ask(absl::Span<const HeadQuery> queries,
+                   const PassControl& control);
+
+  Stream& stream() { return *stream_; }
+  int32_t max_rows() const { return max_rows_; }
+
+ private:
+  Decoder(const Architecture& architecture, const CacheLayout& layout,
+          const Weights& weights, int32_t max_rows);
+  absl::Status Allocate(Backend& backend, int32_t max_answer_rows);
+  void PlanRows(absl::Span<const SequenceNodes> batch);
+  absl::Status RunPass(const ForwardAnswer& answer);
+  absl::Status Attention(size_t layer);
+  absl::Status FeedForward(size_t layer);
+  absl::Status Head(absl::Span<const HeadQuery> queries);
+
+  const Architecture& architecture_;
+  const CacheLayout& layout_;
+  const Weights& weights_;
+  const int32_t max_rows_;
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Buffer> scratch_;
+  bool is_paused_ = false;
+
+  // This pass.
+  int32_t num_rows_ = 0;
+  std::vector<Token> tokens_;
+  std::vector<int32_t> depths_;
+  std::vector<std::vector<float>>
+      cos_sin_;  // per rope: [rows, rotary_dims / 2, 2]
+  std::vector<std::vector<AttentionSequence>> sequences_;  // per cache group
+
+  // Scratch, sized for max_rows; a pass uses the first num_rows_ rows.
+  Tensor residual_, normed_, query_, key_, value_, attended_, gate_, up_,
+      answer_;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_FORWARD_DECODER_H_

@@ -1,0 +1,116 @@
+#include "src/forward/sequence.h"
+
+#include "gtest/gtest.h"
+
+#include "tests/session/tiny_models.h"
+
+namespace specinfer {
+namespace {
+
+CacheLayout Layout(int32_t window) {
+  Architecture architecture;
+  architecture.kv_heads = 1;
+  architecture.head_dim = 8;
+  architecture.layers = {{.window = 0}, {.window = window}};
+  return MakeCacheLayout(architecture);
+}
+
+void Advance(Sequence& sequence, int32_t num_tokens) {
+  while (num_tokens > 0) {
+    const int32_t step = std::min(num_tokens, 32);
+    ASSERT_TRUE(sequence.Prepare(step).ok());
+    sequence.CommitChain(step);
+    num_tokens -= step;
+  }
+}
+
+TEST(CacheLayout, PutsLayersThatSeeEquallyFarInOneGroup) {
+  Architecture architecture;
+  architecture.kv_heads = 2;
+  architecture.head_dim = 8;
+  architecture.layers = {{.window = 16}, {.window = 0}, {.window = 16}};
+
+  const CacheLayout layout = MakeCacheLayout(architecture);
+
+  ASSERT_EQ(layout.groups.size(), 2u);
+  EXPECT_EQ(layout.groups[0].num_layers, 2);
+  EXPECT_EQ(layout.group_of_layer, (std::vector<int32_t>{0, 1, 0}));
+  EXPECT_EQ(layout.layer_offset[2], CacheBytesPerLayer(2, 8));
+}
+
+TEST(Sequence, LetsGoOfPagesBehindItsWindow) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/64);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 2048, 32);
+
+  Advance(*sequence, 1024);
+
+  EXPECT_EQ(sequence->first_page(0), 0);
+  EXPECT_GT(sequence->first_page(1), 8);
+}
+
+TEST(Sequence, TruncatesShortlyBehindItsWindowButNotFar) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/64);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 2048, 32);
+  Advance(*sequence, 1024);
+
+  EXPECT_EQ(sequence->Truncate(1000), 1000);
+  EXPECT_EQ(sequence->Truncate(300), 0);
+}
+
+TEST(Sequence, WritesNoPageThatAForkHoldsToo) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/0);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 256, 32);
+  Advance(*sequence, 100);
+  auto fork = *sequence->Fork();
+  const CachePage shared = fork->pages(0)[1];
+  EXPECT_EQ(sequence->pages(0)[1].offset, shared.offset);
+
+  ASSERT_TRUE(sequence->Prepare(1).ok());
+
+  EXPECT_NE(sequence->pages(0)[1].offset, shared.offset);
+  EXPECT_EQ(sequence->pages(0)[0].offset, fork->pages(0)[0].offset);
+}
+
+TEST(Sequence, OutlivesTheOneItWasForkedFrom) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/0);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 256, 32);
+  Advance(*sequence, 100);
+  sequence->pages(0)[0].buffer->host()[sequence->pages(0)[0].offset] = 77;
+  auto fork = *sequence->Fork();
+
+  sequence.reset();
+
+  EXPECT_EQ(fork->pages(0)[0].buffer->host()[fork->pages(0)[0].offset], 77);
+}
+
+TEST(Sequence, FindsRoomWhenAForkKeepsAllItsPages) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/0);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 256, 32);
+  Advance(*sequence, 256);
+  auto fork = *sequence->Fork();
+
+  sequence->Truncate(0);
+  Advance(*sequence, 256);
+
+  EXPECT_EQ(sequence->num_committed(), 256);
+}
+
+TEST(Sequence, GivesItsMemoryBack) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/64);
+  const uint64_t used_before = engine->memory->used_bytes();
+  {
+    auto sequence = *Sequence::Create(*engine->backend, layout, 512, 32);
+    Advance(*sequence, 300);
+    EXPECT_GT(engine->memory->used_bytes(), used_before);
+  }
+  EXPECT_EQ(engine->memory->used_bytes(), used_before);
+}
+
+}  // namespace
+}  // namespace specinfer
