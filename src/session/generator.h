@@ -1,0 +1,92 @@
+// Prefill, then rounds: the heart. A round drafts a tree, scores it in one
+// pass, and keeps the path the target chose.
+#ifndef SPECINFER_SRC_SESSION_GENERATOR_H_
+#define SPECINFER_SRC_SESSION_GENERATOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/forward/decoder.h"
+#include "src/sample/sampler.h"
+#include "src/session/model.h"
+#include "src/speculate/token_tree.h"
+#include "src/speculate/verifier.h"
+
+namespace specinfer {
+
+// One sequence's part in rounds. The text is the caller's; its last token is
+// the root: committed, not yet in the cache.
+struct Lane {
+  explicit Lane(int32_t max_nodes);
+
+  Sequence* sequence = nullptr;
+  absl::Span<const Token> text;    // the caller sets it before each round
+  absl::Span<const Token> banned;  // never chosen at the root, in this round
+  Sampler* sampler = nullptr;
+
+  TokenTree tree;
+  std::vector<SampleSlot> slots;  // by node
+  Walk walk;                      // the outcome of the last round
+};
+
+// Runs passes of one model for any number of lanes. Not thread-safe.
+//
+// A call that returns DEADLINE_EXCEEDED has stopped in the middle; the same
+// call with the same lanes goes on. After any other error, or Abandon, every
+// sequence is at its last commit.
+class Generator {
+ public:
+  // For passes of up to `max_rows` nodes, lanes together. `model` must outlive
+  // it.
+  static absl::StatusOr<std::unique_ptr<Generator>> Create(const Model& model,
+                                                           int32_t max_rows);
+
+  // Feeds the next chunk of up to `max_rows` tokens of `text` that its sequence
+  // does not hold, short of the last one, which is the root of the first round.
+  // Returns how many tokens were fed; 0: there is nothing left.
+  absl::StatusOr<int32_t> Prefill(Sequence& sequence,
+                                  absl::Span<const Token> text,
+                                  const PassControl& control);
+
+  // One round for each lane, in one pass. The tokens it adds are in each lane's
+  // walk.
+  absl::Status Round(absl::Span<Lane* const> lanes, const PassControl& control);
+
+  // Gives up a call that stopped in the middle.
+  void Abandon() { decoder_->Abandon(); }
+
+  // The model's own law at the token a lane's last round chose first, for
+  // log-probabilities.
+  absl::Status Ask(absl::Span<const HeadQuery> queries,
+                   const PassControl& control) {
+    return decoder_->Ask(queries, control);
+  }
+
+  // Feeds `nodes` as a chain and asks about its rows. For scoring and
+  // embedding: no round is involved.
+  absl::Status Forward(Sequence& sequence, absl::Span<const Token> nodes,
+                       const ForwardAnswer& answer, const PassControl& control);
+
+  int32_t max_rows() const { return decoder_->max_rows(); }
+
+ private:
+  explicit Generator(const Model& model) : model_(model) {}
+  absl::Status Draft(absl::Span<Lane* const> lanes);
+  absl::Status Verify(Lane& lane, int32_t first_row,
+                      const PassControl& control);
+
+  const Model& model_;
+  std::unique_ptr<Decoder> decoder_;
+  std::vector<SequenceNodes> batch_;
+  std::vector<int32_t> rows_;
+  std::vector<HeadQuery> queries_;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SESSION_GENERATOR_H_

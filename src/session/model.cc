@@ -1,0 +1,133 @@
+#include "src/session/model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/status_macros.h"
+#include "src/base/text.h"
+#include "src/forward/architectures.h"
+#include "src/forward/decoder.h"
+#include "src/session/session.h"
+
+namespace specinfer {
+namespace {
+
+void ClearBit(std::vector<uint64_t>& bits, size_t index) {
+  bits[index / 64] &= ~(uint64_t{1} << (index % 64));
+}
+
+std::vector<uint64_t> AllBits(size_t num_bits) {
+  std::vector<uint64_t> bits((num_bits + 63) / 64, ~uint64_t{0});
+  if (num_bits % 64 != 0) bits.back() = (uint64_t{1} << (num_bits % 64)) - 1;
+  return bits;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
+    std::shared_ptr<const Engine> engine, const std::string& path,
+    const LoadOptions& options) {
+  std::shared_ptr<Model> model(new Model());
+  model->engine_ = std::move(engine);
+  SPECINFER_ASSIGN_OR_RETURN(model->file_,
+                             ModelFile::Open(path, model->engine_->file_reader,
+                                             *model->engine_->memory));
+  SPECINFER_ASSIGN_OR_RETURN(model->architecture_,
+                             DescribeArchitecture(*model->file_));
+  model->cache_layout_ = MakeCacheLayout(model->architecture_);
+  SPECINFER_ASSIGN_OR_RETURN(model->tokenizer_,
+                             Tokenizer::Create(*model->file_));
+  const auto keep_going = [&](float fraction) {
+    if (options.is_cancelled != nullptr &&
+        options.is_cancelled->load(std::memory_order_relaxed))
+      return false;
+    return !options.progress || options.progress(fraction);
+  };
+  SPECINFER_ASSIGN_OR_RETURN(model->weights_,
+                             LoadWeights(*model->file_, model->architecture_,
+                                         *model->engine_->backend, keep_going));
+  model->PrepareChat();
+  model->PrepareTokenSets();
+  return model;
+}
+
+// A template that cannot be run is no reason to refuse the model: whoever chats
+// is told.
+void Model::PrepareChat() {
+  const absl::StatusOr<std::string_view> source =
+      file_->GetString("tokenizer.chat_template");
+  if (!source.ok()) {
+    chat_template_status_ = absl::FailedPreconditionError(ModelMessage(
+        file_->path(),
+        "the file has no chat template; append text instead of messages"));
+    return;
+  }
+  absl::StatusOr<std::unique_ptr<ChatTemplate>> parsed =
+      ChatTemplate::Parse(*source);
+  if (parsed.ok()) {
+    chat_template_ = *std::move(parsed);
+  } else {
+    chat_template_status_ = parsed.status();
+    engine_->log.Write(LogLevel::kWarning, ToStd(parsed.status().message()));
+  }
+}
+
+void Model::PrepareTokenSets() {
+  const size_t vocabulary_size =
+      static_cast<size_t>(architecture_.vocabulary_size);
+  samplable_tokens_ = AllBits(vocabulary_size);
+  endless_tokens_ = samplable_tokens_;
+  dry_breakers_.assign(samplable_tokens_.size(), 0);
+  for (size_t i = 0; i < vocabulary_size; ++i) {
+    const Token token = static_cast<Token>(i);
+    if (!tokenizer_->HasText(token)) ClearBit(samplable_tokens_, i);
+    if (!tokenizer_->HasText(token) || tokenizer_->IsEndOfGeneration(token))
+      ClearBit(endless_tokens_, i);
+    if (!tokenizer_->HasText(token)) continue;
+    const std::string_view bytes =
+        tokenizer_->TokenBytes(token, /*show_special=*/true);
+    if (bytes.find_first_of("\n:\"*") != std::string_view::npos)
+      dry_breakers_[i / 64] |= uint64_t{1} << (i % 64);
+  }
+}
+
+absl::StatusOr<MemoryPlan> Model::Plan(const Engine& engine,
+                                       const std::string& path,
+                                       int32_t context_tokens) {
+  SPECINFER_ASSIGN_OR_RETURN(
+      const std::unique_ptr<ModelFile> file,
+      ModelFile::Open(path, engine.file_reader, *engine.memory));
+  SPECINFER_ASSIGN_OR_RETURN(const Architecture architecture,
+                             DescribeArchitecture(*file));
+  MemoryPlan plan;
+  plan.max_context_tokens = architecture.max_context;
+  plan.file_bytes = file->file_bytes();
+  SPECINFER_ASSIGN_OR_RETURN(
+      plan.weight_bytes, PlanWeightBytes(*file, architecture, *engine.backend));
+  const CacheLayout layout = MakeCacheLayout(architecture);
+  plan.cache_bytes_per_token = layout.bytes_per_token();
+  plan.session_bytes =
+      Session::PlanBytes(*engine.backend, architecture, layout, context_tokens);
+  plan.total_bytes = plan.weight_bytes + plan.session_bytes;
+  return plan;
+}
+
+absl::StatusOr<std::string> Model::RenderChat(
+    std::string_view messages_json, std::string_view tools_json,
+    std::string_view variables_json, bool add_generation_prompt) const {
+  if (chat_template_ == nullptr) return chat_template_status_;
+  ChatTemplate::Input input;
+  input.messages_json = messages_json;
+  input.tools_json = tools_json;
+  input.extra_json = variables_json;
+  input.add_generation_prompt = add_generation_prompt;
+  const Token bos = tokenizer_->special_token(SpecialToken::kBos);
+  const Token eos = tokenizer_->special_token(SpecialToken::kEos);
+  if (bos >= 0)
+    input.bos_token = tokenizer_->TokenBytes(bos, /*show_special=*/true);
+  if (eos >= 0)
+    input.eos_token = tokenizer_->TokenBytes(eos, /*show_special=*/true);
+  return chat_template_->Render(input);
+}
+
+}  // namespace specinfer

@@ -1,0 +1,99 @@
+// A loaded model: weights on a backend, vocabulary, chat template. Immutable;
+// shared by all its sessions.
+#ifndef SPECINFER_SRC_SESSION_MODEL_H_
+#define SPECINFER_SRC_SESSION_MODEL_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "src/backend/engine.h"
+#include "src/forward/cache_layout.h"
+#include "src/model/architecture.h"
+#include "src/model/model_file.h"
+#include "src/model/weights.h"
+#include "src/text/chat_template.h"
+#include "src/text/tokenizer.h"
+
+namespace specinfer {
+
+struct LoadOptions {
+  std::function<bool(float fraction)>
+      progress;  // returns false to cancel; may be empty
+  const std::atomic<bool>* is_cancelled =
+      nullptr;  // looked at between tensors; may be null
+};
+
+// What a model will take, told from its header alone.
+struct MemoryPlan {
+  int32_t max_context_tokens = 0;
+  uint64_t file_bytes = 0;
+  uint64_t weight_bytes = 0;
+  uint64_t cache_bytes_per_token = 0;
+  uint64_t session_bytes = 0;
+  uint64_t total_bytes = 0;
+};
+
+class Model {
+ public:
+  static absl::StatusOr<std::shared_ptr<const Model>> Load(
+      std::shared_ptr<const Engine> engine, const std::string& path,
+      const LoadOptions& options);
+  static absl::StatusOr<MemoryPlan> Plan(const Engine& engine,
+                                         const std::string& path,
+                                         int32_t context_tokens);
+
+  const Engine& engine() const { return *engine_; }
+  const ModelFile& file() const { return *file_; }
+  const Architecture& architecture() const { return architecture_; }
+  const Weights& weights() const { return weights_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const CacheLayout& cache_layout() const { return cache_layout_; }
+
+  bool has_chat_template() const { return chat_template_ != nullptr; }
+  // Errors: FAILED_PRECONDITION (no template), UNIMPLEMENTED (its template has
+  // a construct we lack), INVALID_ARGUMENT.
+  absl::StatusOr<std::string> RenderChat(std::string_view messages_json,
+                                         std::string_view tools_json,
+                                         std::string_view variables_json,
+                                         bool add_generation_prompt) const;
+  // Tokens that are never sampled cleared: those without text. [ceil(vocabulary
+  // / 64)] words.
+  absl::Span<const uint64_t> samplable_tokens() const {
+    return samplable_tokens_;
+  }
+  // The same with the tokens that end a text cleared too.
+  absl::Span<const uint64_t> endless_tokens() const { return endless_tokens_; }
+
+  // Tokens that no repetition counts across (DRY): those with a line end,
+  // colon, quote or asterisk.
+  absl::Span<const uint64_t> dry_breakers() const { return dry_breakers_; }
+
+ private:
+  Model() = default;
+  void PrepareChat();
+  void PrepareTokenSets();
+
+  // Members die in reverse order: the engine last.
+  std::shared_ptr<const Engine> engine_;
+  std::unique_ptr<ModelFile> file_;
+  Architecture architecture_;
+  CacheLayout cache_layout_;
+  Weights weights_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<ChatTemplate> chat_template_;
+  absl::Status chat_template_status_;  // why there is none
+  std::vector<uint64_t> samplable_tokens_;
+  std::vector<uint64_t> endless_tokens_;
+  std::vector<uint64_t> dry_breakers_;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SESSION_MODEL_H_

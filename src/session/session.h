@@ -1,0 +1,201 @@
+// A text that grows: content, conversation, generation in steps, cancel. The C
+// API's session, in C++.
+#ifndef SPECINFER_SRC_SESSION_SESSION_H_
+#define SPECINFER_SRC_SESSION_SESSION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/session/answer_text.h"
+#include "src/session/conversation.h"
+#include "src/session/generation.h"
+#include "src/session/generator.h"
+#include "src/session/model.h"
+#include "src/text/detokenizer.h"
+
+namespace specinfer {
+
+struct SessionOptions {
+  int32_t max_context_tokens = 0;    // 0: the model's own limit, at most 4,096
+  bool drop_old_turns = false;       // else a full context is an error
+  int32_t prefill_chunk_tokens = 0;  // 0: 128
+};
+
+struct TextFlags {
+  bool parse_special = false;
+  bool add_bos = false;
+};
+
+struct SessionStatistics {
+  int32_t num_context_tokens = 0;
+  int32_t max_context_tokens = 0;
+  int32_t num_cached_tokens = 0;
+  uint64_t num_dropped_turns = 0;
+  uint64_t num_dropped_tokens = 0;
+  uint64_t num_prefilled_tokens = 0;
+  uint64_t num_reused_tokens = 0;
+  uint64_t num_generated_tokens = 0;
+  uint64_t num_rounds = 0;
+  uint64_t prefill_us = 0;
+  uint64_t decode_us = 0;
+  uint64_t cache_bytes = 0;
+};
+
+enum class Pooling : int32_t { kMean = 0, kLast = 1, kNone = 2 };
+
+// One thread at a time, except Cancel. Every function leaves the session
+// usable; one that fails leaves the content as it was, or at the last commit
+// where it says so.
+class Session {
+ public:
+  static absl::StatusOr<std::unique_ptr<Session>> Create(
+      std::shared_ptr<const Model> model, const SessionOptions& options);
+
+  // ---- Content ----
+  absl::Status AppendText(std::string_view text, TextFlags flags);
+  absl::Status AppendTokens(absl::Span<const Token> tokens);
+  absl::Status AppendMessage(std::string_view role, std::string_view content);
+  absl::Status AppendMessagesJson(std::string_view json);
+  absl::Status SetChatOptions(std::string_view tools_json,
+                              std::string_view variables_json);
+  // Both return how many tokens were kept.
+  absl::StatusOr<size_t> SetPrompt(std::string_view text, TextFlags flags);
+  absl::StatusOr<size_t> SetPromptTokens(absl::Span<const Token> tokens);
+  absl::StatusOr<size_t> SetFillInMiddle(std::string_view prefix,
+                                         std::string_view suffix);
+  absl::Status SetExpectedOutput(std::string_view text);
+  absl::Status Truncate(size_t num_tokens);
+  absl::StatusOr<std::unique_ptr<Session>> Fork();
+  absl::Status Save(
+      absl::FunctionRef<bool(const void* data, size_t num_bytes)> write);
+  absl::Status Restore(absl::Span<const uint8_t> bytes);
+  absl::Span<const Token> tokens() const { return tokens_; }
+
+  // ---- Generation ----
+  absl::Status Start(const GenerationOptions& options);
+  absl::Status Regenerate(const GenerationOptions& options);
+  // Works until about `max_us` from now (0: one round). The event's memory is
+  // the session's until the next call.
+  absl::StatusOr<Event> Step(int64_t max_us);
+  // Any thread, any time.
+  void Cancel();
+
+  // ---- Questions about the model that leave the content as it is ----
+  absl::Status ScoreTokens(absl::Span<const Token> tokens,
+                           absl::Span<float> log_probabilities);
+  absl::StatusOr<std::vector<float>> Embed(std::string_view text,
+                                           TextFlags flags, Pooling pooling,
+                                           bool normalize);
+
+  SessionStatistics statistics() const;
+  static uint64_t PlanBytes(const Backend& backend,
+                            const Architecture& architecture,
+                            const CacheLayout& layout, int32_t context_tokens);
+  const Model& model() const { return *model_; }
+
+ private:
+  Session(std::shared_ptr<const Model> model, const SessionOptions& options);
+
+  // ---- Content ----
+  absl::StatusOr<std::vector<Token>> Tokenize(std::string_view text,
+                                              TextFlags flags) const;
+  // Makes `tokens` the content, keeping the cache up to where they differ from
+  // what was there. Returns how many.
+  size_t ReplaceTokens(std::vector<Token> tokens);
+  absl::Status CheckRoom(size_t num_tokens) const;
+  void AbandonAnswer();
+  void ForgetConversation();
+
+  // ---- Conversation ----
+  // Takes the tokens since the last answer began into `conversation` as the
+  // assistant's message.
+  absl::Status TakeAnswer(Conversation* conversation) const;
+  // Makes the content the rendered `conversation`, dropping old turns where it
+  // is too long and that is wanted.
+  absl::Status Render(Conversation conversation, bool add_generation_prompt,
+                      size_t num_reserved);
+  absl::StatusOr<std::vector<Token>> RenderTokens(
+      const Conversation& conversation, bool add_generation_prompt,
+      std::string* rendered) const;
+  // Drops old turns in the middle of an answer. False: there is none to drop.
+  absl::StatusOr<bool> MakeRoom();
+
+  // ---- Answer ----
+  absl::Status CheckOptions(const GenerationOptions& options) const;
+  absl::Status Begin(const GenerationOptions& options);
+  // Does one prefill chunk or one round.
+  absl::Status Advance(const PassControl& control);
+  absl::Status TakeWalk(const PassControl& control);
+  // False: the rest of the walk is void.
+  absl::StatusOr<bool> TakeToken(Token token, const PassControl& control);
+  bool TakeBack();  // true: a banned string was found, and the tokens from its
+                    // beginning are gone
+  absl::Status AddLogProbability(Token token, const PassControl& control);
+  void Finish(specinfer::Finish finish);
+  void ShowSettled();
+
+  const std::shared_ptr<const Model> model_;
+  const SessionOptions options_;
+  std::unique_ptr<Generator> generator_;
+  std::unique_ptr<Sequence> sequence_;  // holds a prefix of tokens_
+  std::vector<Token> tokens_;
+  std::string expected_output_;
+
+  Conversation conversation_;
+  std::string rendered_;           // the text that tokens_ stand for from
+                                   // conversation_start_ up to the answer
+  size_t conversation_start_ = 0;  // first token of the conversation
+
+  // The last answer, in progress or not: tokens_ from answer_start_ on.
+  bool has_answer_ = false;
+  bool is_answering_ = false;
+  size_t answer_start_ = 0;
+  // Tokens from chat_answer_start_ on will become the assistant's message; an
+  // answer that was cancelled and started again goes on with the same one.
+  bool is_chat_answer_ = false;
+  size_t chat_answer_start_ = 0;
+  GenerationOptions generation_;
+  std::unique_ptr<Sampler> sampler_;
+  Lane lane_;
+  AnswerText answer_;
+  Detokenizer detokenizer_;
+  struct Ban {
+    size_t position;
+    Token token;
+  };
+  std::vector<Ban> bans_;           // ascending position
+  std::vector<Token> banned_here_;  // those of the next position
+  uint64_t stream_offset_ = 0;      // changes on fork and regenerate, is saved
+  uint64_t num_forks_ = 0;
+  int32_t num_prompt_tokens_ = 0;
+  int32_t num_prefilled_ = 0;
+  size_t num_shown_bytes_ = 0;
+  size_t num_shown_tokens_ = 0;
+  absl::Status pending_;  // an error that waits until the event before it was
+                          // handed over
+  std::vector<float> log_probabilities_;  // of the answer's tokens
+  std::vector<TokenLogProbability>
+      alternatives_;  // num_top_log_probabilities for each
+  std::vector<Candidate> top_;
+
+  // What the last event points to.
+  specinfer::Finish finish_ = specinfer::Finish::kNone;
+  std::string event_text_;
+  std::vector<GeneratedToken> event_tokens_;
+
+  std::atomic<bool> is_cancelled_{false};
+  SessionStatistics statistics_;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SESSION_SESSION_H_
