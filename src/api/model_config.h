@@ -1,0 +1,34 @@
+// Reads what specinfer_model_load and specinfer_load_start have in common.
+#ifndef SPECINFER_SRC_API_MODEL_CONFIG_H_
+#define SPECINFER_SRC_API_MODEL_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "include/specinfer.h"
+
+namespace specinfer {
+
+// The host's progress function.
+struct ModelProgress {
+  int32_t (*function)(void* user_data, float fraction) = nullptr;
+  void* user_data = nullptr;
+
+  // False: the host wants loading to stop.
+  bool Report(float fraction) const {
+    return function == nullptr || function(user_data, fraction) == 0;
+  }
+};
+
+// `config` may be null.
+absl::StatusOr<ModelProgress> ReadModelConfig(
+    const specinfer_model_config* config);
+
+absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length);
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_API_MODEL_CONFIG_H_

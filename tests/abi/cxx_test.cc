@@ -1,0 +1,101 @@
+// specinfer.hpp end to end, in a program without exceptions and RTTI. Prints
+// what failed.
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "specinfer.hpp"
+
+namespace {
+
+static_assert(std::is_nothrow_move_constructible_v<specinfer::Session>);
+static_assert(!std::is_copy_constructible_v<specinfer::Session>);
+static_assert(!std::is_copy_constructible_v<specinfer::Engine>);
+
+int num_failures = 0;
+
+void Expect(bool condition, const char* what) {
+  if (condition) return;
+  std::fprintf(stderr, "failed: %s (%s)\n", what, specinfer_last_error());
+  ++num_failures;
+}
+
+void UseModel(const specinfer::Model& model) {
+  const auto tokens = model.Tokenize("Hello, world");
+  Expect(tokens.ok() && !tokens->empty(), "tokenize");
+  const auto text = model.Detokenize(*tokens);
+  Expect(text.ok() && *text == "Hello, world", "detokenize");
+  const auto architecture = model.GetMetadata("general.architecture");
+  Expect(architecture.ok() && *architecture == "llama", "metadata");
+  Expect(!model.GetMetadata("no.such.key").ok(), "absent metadata");
+  Expect(model.GetProperties().ok(), "properties");
+  Expect(model.RenderChat(R"([{"role":"user","content":"Hi"}])").ok(),
+         "render chat");
+}
+
+void UseSession(specinfer::Session session) {
+  specinfer_generation_config config = specinfer::GenerationConfig();
+  config.max_tokens = 8;
+  config.ignore_end = 1;
+  const auto kept = session.SetPrompt("Once upon a time");
+  Expect(kept.ok(), "set prompt");
+
+  size_t num_tokens = 0;
+  const specinfer::Status status =
+      session.Generate(config, [&](const specinfer::Event& event) {
+        num_tokens += event.num_tokens();
+        return true;
+      });
+  Expect(status.ok() && num_tokens == 8, "generate with a callable");
+  const auto more = session.Generate(config);
+  Expect(more.ok(), "generate a text");
+
+  std::string saved;
+  const specinfer::Status save =
+      session.Save([&](const void* data, size_t num_bytes) {
+        saved.append(static_cast<const char*>(data), num_bytes);
+        return true;
+      });
+  Expect(save.ok() && !saved.empty(), "save");
+  Expect(session.Restore(saved.data(), saved.size()).ok(), "restore");
+  auto fork = session.Fork();
+  Expect(fork.ok() && fork->GetTokens().ok(), "fork");
+  const auto vector = session.Embed("a text");
+  Expect(vector.ok() && !vector->empty(), "embed");
+  const auto scores = session.ScoreTokens({1, 2});
+  Expect(scores.ok() && scores->size() == 2, "score tokens");
+  Expect(session.GetStatistics().ok(), "statistics");
+
+  const specinfer::Session taken = std::move(session);
+  const specinfer::Status refused = session.Truncate(0);
+  Expect(!refused.ok() && refused.message() == "session is NULL",
+         "a session that was moved from");
+  Expect(taken.get() != nullptr, "the session it was moved to");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  auto engine = specinfer::Engine::Create();
+  Expect(engine.ok() && engine->GetStatistics().ok(), "engine");
+  Expect(specinfer::Model::Load(*engine, "/nowhere").status().code() ==
+             SPECINFER_NOT_FOUND,
+         "absent file");
+  auto load = specinfer::Load::Start(*engine, argv[1]);
+  Expect(load.ok() && load->Wait(UINT64_MAX).ok(), "asynchronous load");
+  float fraction = 0;
+  auto model = specinfer::Model::Load(*engine, argv[1], [&](float now) {
+    fraction = now;
+    return true;
+  });
+  Expect(model.ok(), "load");
+  if (!model.ok()) return 1;
+  Expect(fraction == 1.0f, "progress");
+  UseModel(*model);
+  auto session = specinfer::Session::Create(*model);
+  Expect(session.ok(), "session");
+  if (session.ok()) UseSession(*std::move(session));
+  return num_failures == 0 ? 0 : 1;
+}

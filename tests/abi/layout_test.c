@@ -1,0 +1,158 @@
+/* Sizes and offsets of every public struct. One block for each release, never
+ * edited: fields are only appended, which changes the size and moves nothing.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "specinfer.h"
+
+#define SIZE(type, bytes) \
+  _Static_assert(sizeof(type) == (bytes), #type " changed its size")
+#define FIELD(type, field, offset) \
+  _Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
+
+/* The numbers are those of 64-bit machines. */
+#if UINTPTR_MAX == UINT64_MAX
+
+/* ---- 0.1: a later release appends its fields in a block of its own, and only
+ * sizes change here. ---- */
+
+SIZE(specinfer_engine_config, 128);
+FIELD(specinfer_engine_config, struct_size, 0);
+FIELD(specinfer_engine_config, header_version, 4);
+FIELD(specinfer_engine_config, num_threads, 8);
+FIELD(specinfer_engine_config, reserved, 12);
+FIELD(specinfer_engine_config, memory_budget_bytes, 16);
+FIELD(specinfer_engine_config, allocate, 24);
+FIELD(specinfer_engine_config, release, 32);
+FIELD(specinfer_engine_config, allocator_user_data, 40);
+FIELD(specinfer_engine_config, run_tasks, 48);
+FIELD(specinfer_engine_config, executor_user_data, 56);
+FIELD(specinfer_engine_config, executor_workers, 64);
+FIELD(specinfer_engine_config, reserved2, 68);
+FIELD(specinfer_engine_config, log, 72);
+FIELD(specinfer_engine_config, log_user_data, 80);
+FIELD(specinfer_engine_config, file_size, 88);
+FIELD(specinfer_engine_config, file_read, 96);
+FIELD(specinfer_engine_config, file_user_data, 104);
+FIELD(specinfer_engine_config, cache_directory, 112);
+FIELD(specinfer_engine_config, backend, 120);
+
+SIZE(specinfer_engine_statistics, 64);
+FIELD(specinfer_engine_statistics, struct_size, 0);
+FIELD(specinfer_engine_statistics, num_threads, 4);
+FIELD(specinfer_engine_statistics, memory_used_bytes, 8);
+FIELD(specinfer_engine_statistics, memory_peak_bytes, 16);
+FIELD(specinfer_engine_statistics, memory_budget_bytes, 24);
+FIELD(specinfer_engine_statistics, backend, 32);
+
+SIZE(specinfer_model_config, 24);
+FIELD(specinfer_model_config, struct_size, 0);
+FIELD(specinfer_model_config, reserved, 4);
+FIELD(specinfer_model_config, progress, 8);
+FIELD(specinfer_model_config, progress_user_data, 16);
+
+SIZE(specinfer_model_memory, 48);
+FIELD(specinfer_model_memory, struct_size, 0);
+FIELD(specinfer_model_memory, max_context_tokens, 4);
+FIELD(specinfer_model_memory, file_bytes, 8);
+FIELD(specinfer_model_memory, weight_bytes, 16);
+FIELD(specinfer_model_memory, cache_bytes_per_token, 24);
+FIELD(specinfer_model_memory, session_bytes, 32);
+FIELD(specinfer_model_memory, total_bytes, 40);
+
+SIZE(specinfer_model_properties, 56);
+FIELD(specinfer_model_properties, struct_size, 0);
+FIELD(specinfer_model_properties, vocabulary_size, 4);
+FIELD(specinfer_model_properties, max_context_tokens, 8);
+FIELD(specinfer_model_properties, hidden_size, 12);
+FIELD(specinfer_model_properties, num_layers, 16);
+FIELD(specinfer_model_properties, has_chat_template, 20);
+FIELD(specinfer_model_properties, has_fill_in_middle, 24);
+FIELD(specinfer_model_properties, adds_bos, 28);
+FIELD(specinfer_model_properties, num_parameters, 32);
+FIELD(specinfer_model_properties, file_bytes, 40);
+FIELD(specinfer_model_properties, weight_bytes, 48);
+
+SIZE(specinfer_session_config, 16);
+FIELD(specinfer_session_config, struct_size, 0);
+FIELD(specinfer_session_config, max_context_tokens, 4);
+FIELD(specinfer_session_config, overflow, 8);
+FIELD(specinfer_session_config, prefill_chunk_tokens, 12);
+
+SIZE(specinfer_text, 16);
+FIELD(specinfer_text, data, 0);
+FIELD(specinfer_text, length, 8);
+
+SIZE(specinfer_logit_bias, 8);
+FIELD(specinfer_logit_bias, token, 0);
+FIELD(specinfer_logit_bias, bias, 4);
+
+SIZE(specinfer_generation_config, 136);
+FIELD(specinfer_generation_config, struct_size, 0);
+FIELD(specinfer_generation_config, max_tokens, 4);
+FIELD(specinfer_generation_config, temperature, 8);
+FIELD(specinfer_generation_config, top_p, 12);
+FIELD(specinfer_generation_config, min_p, 16);
+FIELD(specinfer_generation_config, top_k, 20);
+FIELD(specinfer_generation_config, seed, 24);
+FIELD(specinfer_generation_config, stream, 32);
+FIELD(specinfer_generation_config, repetition_penalty, 40);
+FIELD(specinfer_generation_config, frequency_penalty, 44);
+FIELD(specinfer_generation_config, presence_penalty, 48);
+FIELD(specinfer_generation_config, penalty_window, 52);
+FIELD(specinfer_generation_config, dry_multiplier, 56);
+FIELD(specinfer_generation_config, dry_base, 60);
+FIELD(specinfer_generation_config, dry_allowed_length, 64);
+FIELD(specinfer_generation_config, dry_window, 68);
+FIELD(specinfer_generation_config, num_top_log_probabilities, 72);
+FIELD(specinfer_generation_config, want_log_probabilities, 76);
+FIELD(specinfer_generation_config, stop_strings, 80);
+FIELD(specinfer_generation_config, num_stop_strings, 88);
+FIELD(specinfer_generation_config, banned_strings, 96);
+FIELD(specinfer_generation_config, num_banned_strings, 104);
+FIELD(specinfer_generation_config, logit_biases, 112);
+FIELD(specinfer_generation_config, num_logit_biases, 120);
+FIELD(specinfer_generation_config, strategy, 128);
+FIELD(specinfer_generation_config, ignore_end, 132);
+
+SIZE(specinfer_alternative, 8);
+FIELD(specinfer_alternative, token, 0);
+FIELD(specinfer_alternative, log_probability, 4);
+
+SIZE(specinfer_generated_token, 24);
+FIELD(specinfer_generated_token, token, 0);
+FIELD(specinfer_generated_token, log_probability, 4);
+FIELD(specinfer_generated_token, alternatives, 8);
+FIELD(specinfer_generated_token, num_alternatives, 16);
+
+SIZE(specinfer_event, 56);
+FIELD(specinfer_event, struct_size, 0);
+FIELD(specinfer_event, state, 4);
+FIELD(specinfer_event, finish, 8);
+FIELD(specinfer_event, token_size, 12);
+FIELD(specinfer_event, text, 16);
+FIELD(specinfer_event, text_length, 24);
+FIELD(specinfer_event, tokens, 32);
+FIELD(specinfer_event, num_tokens, 40);
+FIELD(specinfer_event, num_prefilled_tokens, 48);
+FIELD(specinfer_event, num_prompt_tokens, 52);
+
+SIZE(specinfer_session_statistics, 88);
+FIELD(specinfer_session_statistics, struct_size, 0);
+FIELD(specinfer_session_statistics, num_context_tokens, 4);
+FIELD(specinfer_session_statistics, max_context_tokens, 8);
+FIELD(specinfer_session_statistics, num_cached_tokens, 12);
+FIELD(specinfer_session_statistics, num_dropped_turns, 16);
+FIELD(specinfer_session_statistics, num_dropped_tokens, 24);
+FIELD(specinfer_session_statistics, num_prefilled_tokens, 32);
+FIELD(specinfer_session_statistics, num_reused_tokens, 40);
+FIELD(specinfer_session_statistics, num_generated_tokens, 48);
+FIELD(specinfer_session_statistics, num_rounds, 56);
+FIELD(specinfer_session_statistics, prefill_microseconds, 64);
+FIELD(specinfer_session_statistics, decode_microseconds, 72);
+FIELD(specinfer_session_statistics, cache_bytes, 80);
+
+#endif
+
+int main(void) { return 0; }

@@ -1,0 +1,35 @@
+"""Writes a C program that takes the address of every function the header declares."""
+import sys
+
+from public_functions import public_functions
+
+PROGRAM = """/* Written by write_declared_test.py: every function that specinfer.h declares, by address. */
+#include "specinfer.h"
+
+typedef void (*any_function)(void);
+
+static const any_function functions[] = {{
+{functions}
+}};
+
+int main(void) {{
+  size_t i = 0;
+  for (i = 0; i < sizeof(functions) / sizeof(functions[0]); ++i) {{
+    if (functions[i] == NULL) return 1;
+  }}
+  return 0;
+}}
+"""
+
+
+def main():
+    header_path, out_path = sys.argv[1:]
+    names = public_functions(header_path)
+    if not names:
+        sys.exit(f"{header_path}: declares no functions")
+    lines = "\n".join(f"    (any_function){name}," for name in names)
+    with open(out_path, "w", encoding="utf-8") as out:
+        out.write(PROGRAM.format(functions=lines))
+
+
+main()
