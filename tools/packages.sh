@@ -1,0 +1,47 @@
+# Sourced by quickstart and check: Debian packages, installed where that is allowed.
+
+BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libabsl-dev libflatbuffers-dev flatbuffers-compiler libpcre2-dev
+  nlohmann-json3-dev libxxhash-dev libcli11-dev)
+FETCH_PACKAGES=(python3 python3-pip ca-certificates)
+TEST_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-14)
+
+# have_package NAME: installed, or what it is for is there without it.
+have_package() {
+  case $1 in
+    python3) command -v python3 >/dev/null && return ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 && return ;;
+  esac
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# need_packages NAME...: installs what is missing, or says the one command that would and stops.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    have_package "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  local command="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  if ! command -v apt-get >/dev/null; then
+    echo "packages are missing and apt-get is not here; as Debian calls them: ${missing[*]}" >&2
+    exit 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "packages are missing and only root may install them; run this, then start again:" >&2
+    echo "  sudo sh -c '$command'" >&2
+    exit 1
+  fi
+  echo "== installing ${missing[*]}"
+  if ! { DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null; }; then
+    echo "packages could not be installed; when they can, run this, then start again:" >&2
+    echo "  $command" >&2
+    exit 1
+  fi
+}
+
+# A compiler cache makes the second build quick; it is used where it is, never installed.
+use_compiler_cache() {
+  command -v ccache >/dev/null || return 0
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+}

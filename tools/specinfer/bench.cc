@@ -1,0 +1,140 @@
+// bench: measures in alternation, prints a table, writes JSON lines.
+#include <memory>
+
+#include "bench_arms.h"
+#include "failure.h"
+#include "model_list.h"
+#include "processor.h"
+#include "progress_bar.h"
+#include "verbs.h"
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+namespace specinfer_cli {
+namespace {
+
+using Arms = std::vector<std::unique_ptr<BenchArm>>;
+
+void RunInTurn(const Arms& arms, uint32_t num_repeats) {
+  ProgressBar bar("measuring");
+  const uint32_t num_runs = num_repeats + 1;
+  for (uint32_t run = 0; run < num_runs; ++run) {
+    for (size_t i = 0; i < arms.size(); ++i) {
+      arms[i]->Run(/*is_warm_up=*/run == 0);
+      bar.Show(static_cast<double>(run * arms.size() + i + 1) /
+               static_cast<double>(num_runs * arms.size()));
+    }
+  }
+}
+
+void Collect(const Arms& arms, const BenchOptions& options,
+             const specinfer_engine_statistics& engine,
+             std::vector<BenchRow>& rows) {
+  for (const auto& arm : arms) {
+    for (BenchRow row : arm->Rows()) {
+      row["model"] = options.model.model;
+      row["threads"] = engine.num_threads;
+      row["backend"] = std::string(engine.backend);
+      row["strategy"] = options.strategy;
+      row["cpu"] = ProcessorName();
+      rows.push_back(std::move(row));
+    }
+  }
+}
+
+void AddDecodeBound(double bytes_per_second, double weight_bytes,
+                    std::vector<BenchRow>& rows) {
+  for (BenchRow& row : rows) {
+    if (row["what"] != "decode" || bytes_per_second <= 0) continue;
+    const double bound_milliseconds = 1e3 * weight_bytes / bytes_per_second;
+    row["bandwidth_gbs"] = 1e-9 * bytes_per_second;
+    row["bound_milliseconds"] = bound_milliseconds;
+    row["bound_fraction"] =
+        bound_milliseconds / row["milliseconds"].get<double>();
+  }
+}
+
+// Loading comes first, in a process that has loaded nothing yet.
+void MeasureLoading(const BenchOptions& options, std::vector<BenchRow>& rows) {
+  Arms arms;
+  arms.push_back(MakeLoadArm(options));
+  RunInTurn(arms, options.num_repeats);
+  const Engine engine =
+      CreateEngine(options.model.num_threads, options.model.backend);
+  Collect(arms, options, GetStatistics(engine.get()), rows);
+}
+
+void MeasureModel(const BenchOptions& options, std::vector<BenchRow>& rows) {
+  const LoadedModel loaded = LoadModel(options.model);
+  Arms arms;
+  if (options.num_decode_tokens > 0) {
+    arms.push_back(MakeDecodeArm(loaded, options));
+  }
+  if (options.num_prefill_tokens > 0) {
+    arms.push_back(MakePrefillArm(loaded, options));
+  }
+  if (!options.perplexity_file.empty()) {
+    arms.push_back(MakePerplexityArm(loaded, options));
+  }
+  if (options.num_step_tokens > 0) arms.push_back(MakeStepArm(loaded, options));
+  RunInTurn(arms, options.num_repeats);
+  const specinfer_engine_statistics engine = GetStatistics(loaded.engine.get());
+  Collect(arms, options, engine, rows);
+  if (options.num_decode_tokens > 0) {
+    AddDecodeBound(
+        MeasureReadBandwidth(engine.num_threads),
+        static_cast<double>(GetProperties(loaded.model.get()).weight_bytes),
+        rows);
+  }
+}
+
+void Bench(const BenchOptions& options) {
+  const bool needs_model =
+      options.num_decode_tokens > 0 || options.num_prefill_tokens > 0 ||
+      options.num_step_tokens > 0 || !options.perplexity_file.empty();
+  if (!needs_model && !options.loads) {
+    throw Failure(
+        "nothing to measure: give --decode N, --prefill N, --perplexity FILE, "
+        "--step N or --load");
+  }
+  ParseStrategy(options.strategy);
+  std::vector<BenchRow> rows;
+  if (options.loads) MeasureLoading(options, rows);
+  if (needs_model) MeasureModel(options, rows);
+  if (!options.json_file.empty()) WriteJsonLines(options.json_file, rows);
+  if (options.json_file != "-") PrintTable(rows);
+}
+
+}  // namespace
+
+void AddBench(CLI::App& app) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* verb = app.add_subcommand("bench", "Measures a model here");
+  AddModelOptions(*verb, options->model);
+  verb->add_option("--decode", options->num_decode_tokens,
+                   "Decode N tokens; milliseconds are per token");
+  verb->add_option("--prefill", options->num_prefill_tokens,
+                   "Read a prompt of N tokens; milliseconds are of all");
+  verb->add_option("--perplexity", options->perplexity_file,
+                   "Perplexity of the file's first tokens, as many as "
+                   "--context (0: 1024), in one window");
+  verb->add_option("--step", options->num_step_tokens,
+                   "How long steps of 2 ms take while a prompt of N tokens is "
+                   "read, and how soon a cancel ends one");
+  verb->add_flag("--load", options->loads,
+                 "Time of loading, warm, and the process's peak memory");
+  verb->add_option("--context", options->num_context_tokens,
+                   "Context in tokens; 0: as many as each measurement needs");
+  verb->add_option("--repeat", options->num_repeats,
+                   "Times that each is measured, in turn, after a warm-up")
+      ->check(CLI::Range(1u, 100000u))
+      ->capture_default_str();
+  AddStrategyOption(*verb, options->strategy);
+  verb->add_option("--json", options->json_file,
+                   "Also write one JSON object per line to this file; -: to "
+                   "standard output instead of the table");
+  verb->callback([options] { Bench(*options); });
+}
+
+}  // namespace specinfer_cli

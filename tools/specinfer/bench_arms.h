@@ -1,0 +1,56 @@
+// The arms of `specinfer bench`: each is prepared once and then run in turn
+// with the others, so that a slow minute of the machine hits all alike.
+#ifndef SPECINFER_TOOLS_SPECINFER_BENCH_ARMS_H_
+#define SPECINFER_TOOLS_SPECINFER_BENCH_ARMS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "measurement.h"
+#include "options.h"
+
+namespace specinfer_cli {
+
+struct BenchOptions {
+  ModelOptions model;
+  uint32_t num_decode_tokens = 0;
+  uint32_t num_prefill_tokens = 0;
+  uint32_t num_step_tokens = 0;
+  uint32_t num_context_tokens = 0;
+  uint32_t num_repeats = 5;
+  std::string perplexity_file;
+  std::string strategy = "off";
+  std::string json_file;
+  bool loads = false;
+};
+
+// One arm. Run() is called once to warm up and then once per repeat.
+class BenchArm {
+ public:
+  virtual ~BenchArm() = default;
+  virtual void Run(bool is_warm_up) = 0;
+  // Its lines of the report; keys that all rows share are added by the caller.
+  virtual std::vector<BenchRow> Rows() const = 0;
+};
+
+// Seconds of N passes of one token: an answer of N tokens to a text of one.
+std::unique_ptr<BenchArm> MakeDecodeArm(const LoadedModel& loaded,
+                                        const BenchOptions& options);
+// Seconds until the first token after a prompt of N tokens.
+std::unique_ptr<BenchArm> MakePrefillArm(const LoadedModel& loaded,
+                                         const BenchOptions& options);
+// exp of the mean negative log-likelihood of tokens 2...N of a file's first N.
+std::unique_ptr<BenchArm> MakePerplexityArm(const LoadedModel& loaded,
+                                            const BenchOptions& options);
+// How long step(2000) takes during a prefill of N tokens, and how soon a
+// cancel from another thread ends one.
+std::unique_ptr<BenchArm> MakeStepArm(const LoadedModel& loaded,
+                                      const BenchOptions& options);
+// Time of loading, warm, and the process's peak memory after the first time.
+std::unique_ptr<BenchArm> MakeLoadArm(const BenchOptions& options);
+
+}  // namespace specinfer_cli
+
+#endif  // SPECINFER_TOOLS_SPECINFER_BENCH_ARMS_H_

@@ -1,0 +1,167 @@
+"""What a person at a terminal and a script in a pipe may rely on: verbs, exit statuses, JSON keys, one-line errors.
+
+usage: command_line_test.py [unittest options] SPECINFER MODEL
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+MODEL = sys.argv.pop()
+SPECINFER = sys.argv.pop()
+
+
+def run(*arguments, text=None, **environment):
+    return subprocess.run([SPECINFER, *map(str, arguments)], input=text if text is not None else "", text=True,
+                          capture_output=True, timeout=120, env={**os.environ, **environment})
+
+
+def generate(*arguments):
+    return run("generate", "-m", MODEL, "--raw", "-p", "Once upon a time", *arguments)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def assert_one_line_error(self, result, *words):
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertTrue(result.stderr.startswith("specinfer: "), result.stderr)
+        for word in words:
+            self.assertIn(word, result.stderr)
+
+    def succeed(self, result):
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def test_unknown_verb_lists_the_verbs(self):
+        self.assert_one_line_error(run("frobnicate"), "chat", "generate", "bench")
+
+    def test_unknown_option_says_where_help_is(self):
+        self.assert_one_line_error(run("generate", "--frobnicate"), "--frobnicate", "specinfer generate --help")
+
+    def test_unknown_model_lists_the_models(self):
+        self.assert_one_line_error(run("generate", "-m", "nothing", "-p", "x"), "nothing", "smollm2-135m")
+
+    def test_absent_model_says_how_to_get_it(self):
+        result = run("generate", "-m", "smollm2-135m", "-p", "x", SPECINFER_MODELS=str(self.folder))
+        self.assert_one_line_error(result, "specinfer models get smollm2-135m")
+
+    def test_models_are_found_by_name_in_the_model_folder(self):
+        (self.folder / "smollm2-135m-instruct-q4_1.gguf").symlink_to(MODEL)
+        folder = str(self.folder)
+        self.assertIn(folder, self.succeed(run("models", "path", "smollm2-135m", SPECINFER_MODELS=folder)))
+        self.succeed(run("tokenize", "-p", "x", SPECINFER_MODELS=folder))
+
+    def test_damaged_model_names_the_file(self):
+        path = self.write("cut.gguf", pathlib.Path(MODEL).read_bytes()[:1000])
+        self.assert_one_line_error(run("inspect", "-m", path), "cut.gguf")
+
+    def test_generate_needs_one_prompt(self):
+        self.assert_one_line_error(run("generate", "-m", MODEL), "--prompt", "--file")
+        self.assert_one_line_error(generate("-f", self.write("prompt", "x")), "not both")
+
+    def test_generate_json_has_the_promised_keys(self):
+        answer = json.loads(self.succeed(generate("-n", 5, "--ignore-end", "--json")))
+        for key in ("text", "tokens", "prompt_tokens", "prefill_seconds", "decode_seconds", "tokens_per_second", "rounds",
+                    "tokens_per_round", "strategy", "finish_reason"):
+            self.assertIn(key, answer)
+        self.assertEqual(len(answer["tokens"]), 5)
+        self.assertEqual(answer["finish_reason"], "max_tokens")
+
+    def test_streamed_text_equals_json_text(self):
+        options = ("-n", 12, "--ignore-end", "--temperature", 0.9, "--seed", 7)
+        text = json.loads(self.succeed(generate(*options, "--json")))["text"]
+        self.assertEqual(self.succeed(generate(*options)), text + "\n")
+
+    def test_text_depends_on_the_seed_alone(self):
+        def tokens(seed, threads):
+            output = generate("-n", 24, "--ignore-end", "--temperature", 1.5, "--seed", seed, "--threads", threads, "--json")
+            return json.loads(self.succeed(output))["tokens"]
+        self.assertEqual(tokens(1, 1), tokens(1, 2))
+        self.assertNotEqual(tokens(1, 1), tokens(2, 1))
+
+    def test_prompt_of_a_file_equals_prompt_of_the_option(self):
+        path = self.write("prompt", "Once upon a time")
+        of_file = run("generate", "-m", MODEL, "--raw", "-n", 8, "--ignore-end", "--json", "-f", path)
+        of_option = generate("-n", 8, "--ignore-end", "--json")
+        self.assertEqual(json.loads(self.succeed(of_file))["tokens"], json.loads(self.succeed(of_option))["tokens"])
+
+    def test_log_probabilities_are_of_the_chosen_token(self):
+        answer = json.loads(self.succeed(generate("-n", 3, "--ignore-end", "--json", "--log-probabilities", 2)))
+        self.assertEqual([len(row) for row in answer["alternatives"]], [2, 2, 2])
+        for value, row in zip(answer["log_probabilities"], answer["alternatives"]):
+            self.assertLessEqual(value, 0)
+            self.assertGreaterEqual(row[0][1], row[1][1])
+
+    def test_wrong_option_values_are_named(self):
+        self.assert_one_line_error(generate("--strategy", "magic"), "magic", "auto, off")
+        self.assert_one_line_error(generate("--logit-bias", "x=1"), "TOKEN=BIAS")
+
+    def test_tokenize_takes_and_gives_json(self):
+        path = self.write("texts.json", json.dumps(["hello", "", "naïve 🙂"]))
+        rows = json.loads(self.succeed(run("tokenize", "-m", MODEL, "-f", path)))
+        self.assertEqual(len(rows), 3)
+        self.assertEqual(rows[1], [])
+        self.assertTrue(all(isinstance(token, int) for row in rows for token in row))
+
+    def test_tokenize_of_no_texts_is_no_rows(self):
+        self.assertEqual(json.loads(self.succeed(run("tokenize", "-m", MODEL, "-f", "-", text="[]"))), [])
+
+    def test_tokenize_bytes_takes_invalid_utf8(self):
+        path = self.write("bytes", b"a\xff\xc3(\x00b")
+        rows = json.loads(self.succeed(run("tokenize", "-m", MODEL, "--bytes", "-f", path)))
+        self.assertEqual(len(rows), 1)
+        self.assertTrue(rows[0])
+
+    def test_tokenize_refuses_what_is_not_an_array_of_strings(self):
+        for content in ("{", '{"a": 1}', "[1]"):
+            self.assert_one_line_error(run("tokenize", "-m", MODEL, "-f", self.write("t", content)), str(self.folder))
+
+    def test_inspect_json_has_model_and_memory(self):
+        report = json.loads(self.succeed(run("inspect", "-m", MODEL, "--json", "--context", 128)))
+        self.assertEqual(report["memory"]["context"], 128)
+        self.assertEqual(report["memory"]["file_bytes"], os.path.getsize(MODEL))
+        self.assertEqual(report["metadata"]["general.architecture"], "llama")
+
+    def test_bench_writes_one_object_per_line(self):
+        text = self.write("text", "The quick brown fox jumps over the lazy dog. " * 40)
+        self.succeed(run("bench", "-m", MODEL, "--decode", 4, "--prefill", 8, "--perplexity", text, "--context", 32, "--load",
+                         "--repeat", 2, "--json", self.folder / "rows"))
+        rows = {row["what"]: row for row in map(json.loads, (self.folder / "rows").read_text().splitlines())}
+        self.assertEqual(set(rows), {"decode", "prefill", "perplexity", "load"})
+        for row in rows.values():
+            self.assertLessEqual(row["milliseconds_min"], row["milliseconds"])
+            self.assertLessEqual(row["milliseconds"], row["milliseconds_max"])
+            self.assertIn("cpu", row)
+        self.assertGreater(rows["perplexity"]["perplexity"], 1)
+
+    def test_bench_refuses_a_text_that_is_too_short(self):
+        path = self.write("text", "short")
+        self.assert_one_line_error(run("bench", "-m", MODEL, "--perplexity", path, "--context", 64), "--context")
+
+    def test_interrupt_stops_the_answer_with_status_130(self):
+        process = subprocess.Popen([SPECINFER, "generate", "-m", MODEL, "--raw", "-p", "x", "--ignore-end", "-n", "1000000"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.read(1)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        # The tiny model's context may be full before the signal arrives.
+        self.assertIn(process.returncode, (0, 130))
+
+
+unittest.main()

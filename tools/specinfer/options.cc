@@ -1,0 +1,166 @@
+#include "options.h"
+
+#include <cstdlib>
+
+#include "failure.h"
+#include "file_text.h"
+#include "model_list.h"
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+namespace specinfer_cli {
+namespace {
+
+std::vector<specinfer_text> Views(const std::vector<std::string>& strings) {
+  std::vector<specinfer_text> views;
+  for (const std::string& string : strings) {
+    views.push_back({string.data(), string.size()});
+  }
+  return views;
+}
+
+specinfer_logit_bias ParseLogitBias(const std::string& text) {
+  char* end = nullptr;
+  const long token = std::strtol(text.c_str(), &end, 10);
+  if (end == text.c_str() || *end != '=') {
+    throw Failure("--logit-bias \"" + text +
+                  "\": write TOKEN=BIAS, as 13=-inf");
+  }
+  const char* bias_text = end + 1;
+  const float bias = std::strtof(bias_text, &end);
+  if (end == bias_text || *end != '\0') {
+    throw Failure("--logit-bias \"" + text + "\": the bias is not a number");
+  }
+  return {static_cast<specinfer_token>(token), bias};
+}
+
+}  // namespace
+
+void AddModelOptions(CLI::App& verb, ModelOptions& options) {
+  options.model = kDefaultModel;
+  verb.add_option("-m,--model", options.model,
+                  "A model file, or a name from `specinfer models list`")
+      ->capture_default_str();
+  verb.add_option("--threads", options.num_threads,
+                  "Threads; 0: as many as this process may use")
+      ->capture_default_str();
+  verb.add_option("--backend", options.backend,
+                  "cpu, or one instruction set: cpu-avx2, cpu-avx512, "
+                  "cpu-reference");
+}
+
+LoadedModel LoadModel(const ModelOptions& options) {
+  LoadedModel loaded;
+  loaded.path = FindModel(options.model);
+  loaded.engine = CreateEngine(options.num_threads, options.backend);
+  loaded.model = LoadModel(loaded.engine.get(), loaded.path);
+  return loaded;
+}
+
+void AddPromptOptions(CLI::App& verb, PromptOptions& options) {
+  verb.add_option("-p,--prompt", options.prompt, "The prompt");
+  verb.add_option("-f,--file", options.file,
+                  "A file with the prompt; - is standard input");
+}
+
+std::string ReadPrompt(const PromptOptions& options) {
+  if (options.prompt.empty() == options.file.empty()) {
+    throw Failure(options.prompt.empty()
+                      ? "no prompt: give one with --prompt TEXT or --file FILE"
+                      : "two prompts: give --prompt or --file, not both");
+  }
+  return options.file.empty() ? options.prompt : ReadFile(options.file);
+}
+
+void AddStrategyOption(CLI::App& verb, std::string& strategy) {
+  verb.add_option("--strategy", strategy,
+                  "How to speculate: auto (chosen by measurement) or off")
+      ->capture_default_str();
+}
+
+void AddSamplingOptions(CLI::App& verb, SamplingOptions& options) {
+  verb.add_option("-n,--max-tokens", options.max_tokens,
+                  "Tokens at most; 0: until the end of the text or context")
+      ->capture_default_str();
+  verb.add_option("--temperature", options.temperature,
+                  "0: always the likeliest token")
+      ->capture_default_str();
+  verb.add_option("--top-k", options.top_k, "Keep the K likeliest tokens");
+  verb.add_option("--top-p", options.top_p,
+                  "Keep the likeliest tokens of this total probability");
+  verb.add_option("--min-p", options.min_p,
+                  "Drop tokens below this share of the likeliest");
+  verb.add_option("--seed", options.seed, "The same seed gives the same text")
+      ->capture_default_str();
+  verb.add_option("--stream", options.stream,
+                  "Another sequence of random numbers with the same seed");
+  verb.add_option("--repetition-penalty", options.repetition_penalty,
+                  "Above 1: tokens of the window become less likely");
+  verb.add_option("--frequency-penalty", options.frequency_penalty,
+                  "Subtracted per occurrence in the window");
+  verb.add_option("--presence-penalty", options.presence_penalty,
+                  "Subtracted once for tokens of the window");
+  verb.add_option("--penalty-window", options.penalty_window,
+                  "Tokens looked back on; 0: 64");
+  verb.add_option("--dry-multiplier", options.dry_multiplier,
+                  "DRY: strength against repeated passages; 0: off");
+  verb.add_option("--dry-base", options.dry_base, "DRY: base; 0: 1.75");
+  verb.add_option("--dry-allowed-length", options.dry_allowed_length,
+                  "DRY: repeated tokens that cost nothing; 0: 2");
+  verb.add_option("--dry-window", options.dry_window,
+                  "DRY: tokens looked back on; 0: the whole context");
+  verb.add_option("--stop", options.stop_strings,
+                  "The text ends before this string (may be repeated)")
+      ->allow_extra_args(false);
+  verb.add_option("--ban", options.banned_strings,
+                  "The text never contains this string (may be repeated)")
+      ->allow_extra_args(false);
+  verb.add_option("--logit-bias", options.logit_biases,
+                  "TOKEN=BIAS, -inf bans the token (may be repeated)")
+      ->allow_extra_args(false);
+  verb.add_flag("--ignore-end", options.ignore_end,
+                "Never choose a token that ends the text");
+  AddStrategyOption(verb, options.strategy);
+}
+
+Generation::Generation(const SamplingOptions& options)
+    : stop_strings_(Views(options.stop_strings)),
+      banned_strings_(Views(options.banned_strings)) {
+  for (const std::string& text : options.logit_biases) {
+    logit_biases_.push_back(ParseLogitBias(text));
+  }
+  config_.max_tokens = options.max_tokens;
+  config_.temperature = options.temperature;
+  config_.top_k = options.top_k;
+  config_.top_p = options.top_p;
+  config_.min_p = options.min_p;
+  config_.seed = options.seed;
+  config_.stream = options.stream;
+  config_.repetition_penalty = options.repetition_penalty;
+  config_.frequency_penalty = options.frequency_penalty;
+  config_.presence_penalty = options.presence_penalty;
+  config_.penalty_window = options.penalty_window;
+  config_.dry_multiplier = options.dry_multiplier;
+  config_.dry_base = options.dry_base;
+  config_.dry_allowed_length = options.dry_allowed_length;
+  config_.dry_window = options.dry_window;
+  config_.num_top_log_probabilities = options.num_log_probabilities;
+  config_.want_log_probabilities = options.num_log_probabilities > 0;
+  config_.stop_strings = stop_strings_.data();
+  config_.num_stop_strings = stop_strings_.size();
+  config_.banned_strings = banned_strings_.data();
+  config_.num_banned_strings = banned_strings_.size();
+  config_.logit_biases = logit_biases_.data();
+  config_.num_logit_biases = logit_biases_.size();
+  config_.strategy = ParseStrategy(options.strategy);
+  config_.ignore_end = options.ignore_end;
+}
+
+int32_t ParseStrategy(const std::string& word) {
+  if (word == "auto") return SPECINFER_STRATEGY_AUTO;
+  if (word == "off") return SPECINFER_STRATEGY_OFF;
+  throw Failure("--strategy \"" + word +
+                "\": this build has no such strategy; there are: auto, off");
+}
+
+}  // namespace specinfer_cli

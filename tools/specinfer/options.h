@@ -1,0 +1,88 @@
+// The options that verbs share, under the same names everywhere.
+#ifndef SPECINFER_TOOLS_SPECINFER_OPTIONS_H_
+#define SPECINFER_TOOLS_SPECINFER_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "handles.h"
+#include "specinfer.h"
+#include <CLI/App.hpp>
+
+namespace specinfer_cli {
+
+struct ModelOptions {
+  std::string model;
+  std::string backend;
+  uint32_t num_threads = 0;
+};
+void AddModelOptions(CLI::App& verb, ModelOptions& options);
+
+// An engine and the model that was asked for.
+struct LoadedModel {
+  Engine engine;
+  Model model;
+  std::string path;
+};
+LoadedModel LoadModel(const ModelOptions& options);
+
+// --prompt and --file, of which one is given.
+struct PromptOptions {
+  std::string prompt;
+  std::string file;
+};
+void AddPromptOptions(CLI::App& verb, PromptOptions& options);
+// The prompt's text; throws Failure when neither or both are given.
+std::string ReadPrompt(const PromptOptions& options);
+
+struct SamplingOptions {
+  uint32_t max_tokens = 0;
+  float temperature = 0;
+  uint32_t top_k = 0;
+  float top_p = 0;
+  float min_p = 0;
+  uint64_t seed = 0;
+  uint64_t stream = 0;
+  float repetition_penalty = 0;
+  float frequency_penalty = 0;
+  float presence_penalty = 0;
+  uint32_t penalty_window = 0;
+  float dry_multiplier = 0;
+  float dry_base = 0;
+  uint32_t dry_allowed_length = 0;
+  uint32_t dry_window = 0;
+  uint32_t num_log_probabilities = 0;
+  std::vector<std::string> stop_strings;
+  std::vector<std::string> banned_strings;
+  std::vector<std::string> logit_biases;
+  std::string strategy = "auto";
+  bool ignore_end = false;
+};
+// Defaults shown by --help are the values `options` has now.
+void AddSamplingOptions(CLI::App& verb, SamplingOptions& options);
+void AddStrategyOption(CLI::App& verb, std::string& strategy);
+
+// A generation config with the arrays that it points to.
+class Generation {
+ public:
+  // Throws Failure for what cannot be read. `options` must outlive this.
+  explicit Generation(const SamplingOptions& options);
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+
+  const specinfer_generation_config& config() const { return config_; }
+
+ private:
+  specinfer_generation_config config_ = SPECINFER_GENERATION_CONFIG_INIT;
+  std::vector<specinfer_text> stop_strings_;
+  std::vector<specinfer_text> banned_strings_;
+  std::vector<specinfer_logit_bias> logit_biases_;
+};
+
+// SPECINFER_STRATEGY_... of a word; throws Failure with the words there are.
+int32_t ParseStrategy(const std::string& word);
+
+}  // namespace specinfer_cli
+
+#endif  // SPECINFER_TOOLS_SPECINFER_OPTIONS_H_
