@@ -28,8 +28,7 @@ absl::StatusOr<jinja::Value> ParseMember(jinja::Arena& arena,
   SPECINFER_ASSIGN_OR_RETURN(jinja::Value value,
                              jinja::ParseJson(arena, what, text));
   if (!value.is(kind))
-    return absl::InvalidArgumentError(
-        Cat(what, " is not a JSON ", kind_name));
+    return absl::InvalidArgumentError(Cat(what, " is not a JSON ", kind_name));
   return value;
 }
 
@@ -72,9 +71,9 @@ absl::Status SetVariables(jinja::Arena& arena, const ChatTemplate::Input& input,
 absl::StatusOr<std::unique_ptr<ChatTemplate>> ChatTemplate::Parse(
     std::string_view source) {
   if (source.size() > kMaxSourceBytes) {
-    return absl::InvalidArgumentError(
-        Cat("chat template has ", source.size(), " bytes, at most ",
-                   kMaxSourceBytes, " are read"));
+    return absl::InvalidArgumentError(Cat("chat template has ", source.size(),
+                                          " bytes, at most ", kMaxSourceBytes,
+                                          " are read"));
   }
   if (!jinja::IsValidUtf8(source))
     return absl::InvalidArgumentError("chat template is not valid UTF-8");
