@@ -2,41 +2,46 @@
  *
  * This file is the manual. Three ways to use it, from simple to advanced:
  *
- *   1. Blocking    engine -> model -> session, append_message, generate with a
- * callback.
- *   2. In steps    session_start, then session_step(2000) once a frame: at most
- * about 2 ms of work each.
- *   3. By tokens   set_prompt_tokens, score, embed, fork, save: the parts for
- * agents, editors and tools.
+ *   1. Blocking   engine -> model -> session, append_message, generate with a
+ *                 callback.
+ *   2. In steps   session_start, then session_step(2000) once a frame: at most
+ *                 about 2 ms of work each.
+ *   3. By tokens  set_prompt_tokens, score, embed, fork, save: the parts for
+ *                 editors and tools.
  *
  * Conventions
  *
- * Ownership   X_create() and X_load() give the caller an object; X_destroy()
- * releases it and accepts NULL. A session keeps its model alive and a model its
- * engine, so objects may be destroyed in any order. "Borrowed" results name the
- * call that ends their life. Errors      A function that can fail returns
- * specinfer_status. On failure its outputs are untouched and
- *             specinfer_last_error() describes the failure to the same thread.
- * Nothing is ever thrown, nothing aborts. New status values may be added: keep
- * a default branch. Threads     Engines and models: any thread, at once.
- * Sessions: one thread at a time; a second caller gets FAILED_PRECONDITION.
- * specinfer_session_cancel() and specinfer_load_cancel(): any thread, any time.
- *             A `const` handle may be used concurrently.
- * Text        UTF-8 with an explicit length; not NUL-terminated unless said.
- * Text may be NULL where its length is 0. Invalid UTF-8 is accepted and kept
- * byte for byte; in chat messages it becomes U+FFFD. Structs     Start from the
- * _INIT macro; zero means "default" in every field; `reserved` fields must be
- * 0. `struct_size` lets old programs use newer libraries. Fields are only ever
- * appended. Buffers     (buffer, capacity, out_length): out_length gets the
- * full length; when capacity is smaller nothing is written to buffer and the
- * call still succeeds. Ask with capacity 0, then call again. Callbacks   Must
- * not throw or longjmp. Inside any callback these calls are legal:
- * specinfer_version, specinfer_status_name, specinfer_last_error,
- * specinfer_session_cancel, specinfer_load_cancel, and every function that
- * takes only a `const specinfer_model*`. Calls on the calling session itself
- * return FAILED_PRECONDITION; other sessions may be used, but their time counts
- * as yours. Same text   With one seed the text is the same whatever the number
- * of threads, the size of steps, cache reuse, instruction set or machine.
+ * Ownership  X_create() and X_load() give the caller an object; X_destroy()
+ *            releases it and accepts NULL. A session keeps its model alive and
+ *            a model its engine, so objects may be destroyed in any order.
+ *            "Borrowed" results name the call that ends their life.
+ * Errors     A function that can fail returns specinfer_status. On failure its
+ *            outputs are untouched and specinfer_last_error() describes the
+ *            failure to the same thread. Nothing is ever thrown, nothing
+ *            aborts. New status values may be added: keep a default branch.
+ * Threads    Engines and models: any thread, at once. Sessions: one thread at
+ *            a time; a second caller gets FAILED_PRECONDITION.
+ *            specinfer_session_cancel() and specinfer_load_cancel(): any
+ *            thread, any time. A `const` handle may be used concurrently.
+ * Text       UTF-8 with an explicit length; not NUL-terminated unless said.
+ *            Text may be NULL where its length is 0. Invalid UTF-8 is accepted
+ *            and kept byte for byte; in chat messages it becomes U+FFFD.
+ * Structs    Start from the _INIT macro; zero means "default" in every field;
+ *            `reserved` fields must be 0. `struct_size` lets old programs use
+ *            newer libraries. Fields are only ever appended.
+ * Buffers    (buffer, capacity, out_length): out_length gets the full length;
+ *            when capacity is smaller nothing is written to buffer and the
+ *            call still succeeds. Ask with capacity 0, then call again.
+ * Callbacks  Must not throw or longjmp. Inside any callback these calls are
+ *            legal: specinfer_version, specinfer_status_name,
+ *            specinfer_last_error, specinfer_session_cancel,
+ *            specinfer_load_cancel, and every function that takes only a
+ *            `const specinfer_model*`. Calls on the calling session itself
+ *            return FAILED_PRECONDITION; other sessions may be used, but their
+ *            time counts as yours.
+ * Same text  With one seed the text is the same whatever the number of
+ *            threads, the size of steps, cache reuse, instruction set or
+ *            machine.
  */
 #ifndef SPECINFER_H_
 #define SPECINFER_H_
@@ -230,9 +235,10 @@ SPECINFER_API specinfer_status specinfer_model_plan(
     uint32_t num_context_tokens, specinfer_model_memory* out_memory);
 
 /* Loads a model: a GGUF file, or a folder with safetensors, config.json and
- * tokenizer.json. `config` may be NULL. Errors: NOT_FOUND, INVALID_ARGUMENT
- * (damaged or lying file; the text names the field), UNIMPLEMENTED
- * (architecture or type), RESOURCE_EXHAUSTED, CANCELLED. */
+ * tokenizer.json. `config` may be NULL.
+ * Errors: NOT_FOUND, INVALID_ARGUMENT (damaged or lying file; the text names
+ * the field), UNIMPLEMENTED (architecture or type), RESOURCE_EXHAUSTED,
+ * CANCELLED. */
 SPECINFER_API specinfer_status specinfer_model_load(
     const specinfer_engine* engine, const char* path, size_t path_length,
     const specinfer_model_config* config, specinfer_model** out_model);
@@ -278,7 +284,8 @@ SPECINFER_API specinfer_status specinfer_model_get_properties(
     const specinfer_model* model, specinfer_model_properties* out_properties);
 
 /* A value of the file's metadata as text, e.g. "general.name",
- * "general.architecture", "tokenizer.chat_template". Errors: NOT_FOUND. */
+ * "general.architecture", "tokenizer.chat_template".
+ * Errors: NOT_FOUND. */
 SPECINFER_API specinfer_status specinfer_model_get_metadata(
     const specinfer_model* model, const char* key, size_t key_length,
     char* buffer, size_t capacity, size_t* out_length);
@@ -291,7 +298,8 @@ typedef int32_t specinfer_token;
 #define SPECINFER_SPECIAL_FIM_PREFIX 3
 #define SPECINFER_SPECIAL_FIM_SUFFIX 4
 #define SPECINFER_SPECIAL_FIM_MIDDLE 5
-/* The id of a special token. Errors: NOT_FOUND (this vocabulary has none). */
+/* The id of a special token.
+ * Errors: NOT_FOUND (this vocabulary has none). */
 SPECINFER_API specinfer_status specinfer_model_get_special_token(
     const specinfer_model* model, int32_t special, specinfer_token* out_token);
 
@@ -308,7 +316,8 @@ SPECINFER_API specinfer_status specinfer_model_tokenize(
     const specinfer_model* model, const char* text, size_t text_length,
     uint32_t flags, specinfer_token* buffer, size_t capacity,
     size_t* out_length);
-/* The exact bytes of the tokens, valid UTF-8 or not. Errors: OUT_OF_RANGE. */
+/* The exact bytes of the tokens, valid UTF-8 or not.
+ * Errors: OUT_OF_RANGE. */
 SPECINFER_API specinfer_status specinfer_model_detokenize(
     const specinfer_model* model, const specinfer_token* tokens,
     size_t num_tokens, uint32_t flags, char* buffer, size_t capacity,
@@ -316,8 +325,9 @@ SPECINFER_API specinfer_status specinfer_model_detokenize(
 
 /* Renders messages (a JSON array of objects with "role" and "content") with the
  * model's own chat template. `tools_json` (a JSON array) may be NULL with
- * length 0. Errors: FAILED_PRECONDITION (no template), INVALID_ARGUMENT (JSON,
- * or the template raised an error), UNIMPLEMENTED (a construct of the template,
+ * length 0.
+ * Errors: FAILED_PRECONDITION (no template), INVALID_ARGUMENT (JSON, or the
+ * template raised an error), UNIMPLEMENTED (a construct of the template,
  * named). */
 SPECINFER_API specinfer_status specinfer_model_render_chat(
     const specinfer_model* model, const char* messages_json,
@@ -345,8 +355,8 @@ typedef struct specinfer_session_config {
 #define SPECINFER_SESSION_CONFIG_INIT \
   { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0 }
 
-/* Creates an empty session. `config` may be NULL. Errors: INVALID_ARGUMENT,
- * RESOURCE_EXHAUSTED. */
+/* Creates an empty session. `config` may be NULL.
+ * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_session_create(
     const specinfer_model* model, const specinfer_session_config* config,
     specinfer_session** out_session);
@@ -388,8 +398,9 @@ SPECINFER_API specinfer_status specinfer_session_set_prompt_tokens(
     specinfer_session* session, const specinfer_token* tokens,
     size_t num_tokens, size_t* out_kept_tokens);
 /* set_prompt for an editor: the model is to write what stands between `prefix`
- * and `suffix`. Errors: FAILED_PRECONDITION (the model file names no
- * fill-in-the-middle tokens). */
+ * and `suffix`.
+ * Errors: FAILED_PRECONDITION (the model file names no fill-in-the-middle
+ * tokens). */
 SPECINFER_API specinfer_status specinfer_session_set_fill_in_middle(
     specinfer_session* session, const char* prefix, size_t prefix_length,
     const char* suffix, size_t suffix_length, size_t* out_kept_tokens);
@@ -420,15 +431,13 @@ typedef struct specinfer_generation_config {
   uint32_t struct_size; /* set by SPECINFER_GENERATION_CONFIG_INIT */
   uint32_t max_tokens;  /* 0: until the end of the text or the context */
   float temperature;    /* 0: always the likeliest token */
-  float top_p; /* keep the likeliest tokens of this total probability; 0 or 1:
-                  no cut */
+  float top_p; /* keep the likeliest of this total probability; 0, 1: no cut */
   float min_p; /* drop tokens below min_p times the likeliest; 0: no cut */
   uint32_t top_k;  /* 0: no cut */
   uint64_t seed;   /* 0: the same as 1 */
   uint64_t stream; /* another sequence of random numbers with the same seed */
 
-  float repetition_penalty; /* > 1 makes tokens of the window less likely
-                               (divides); 0 or 1: off */
+  float repetition_penalty; /* > 1: window's tokens less likely; 0, 1: off */
   float frequency_penalty;  /* subtracted per occurrence in the window */
   float presence_penalty;   /* subtracted once */
   uint32_t penalty_window;  /* tokens looked back on; 0: 64 */
@@ -441,18 +450,15 @@ typedef struct specinfer_generation_config {
   uint32_t dry_allowed_length; /* 0: 2 */
   uint32_t dry_window;         /* tokens looked back on; 0: the whole context */
 
-  uint32_t num_top_log_probabilities; /* alternatives reported with each token,
-                                         at most 64; 0: none */
-  uint32_t want_log_probabilities;    /* non-zero: each token carries its
-                                         log-probability */
+  uint32_t num_top_log_probabilities; /* alternatives of each token, <= 64 */
+  uint32_t want_log_probabilities;    /* non-zero: each token carries its own */
 
-  const specinfer_text*
-      stop_strings; /* the text ends before the first of these */
+  /* The text ends before the first of these. */
+  const specinfer_text* stop_strings;
   size_t num_stop_strings;
-  const specinfer_text*
-      banned_strings; /* the text never contains one of these: on a match it is
-                         taken back to where the match began, and another token
-                         is chosen there */
+  /* The text never contains one of these: on a match it is taken back to where
+   * the match began, and another token is chosen there. */
+  const specinfer_text* banned_strings;
   size_t num_banned_strings;
   const specinfer_logit_bias* logit_biases; /* at most 1,024 */
   size_t num_logit_biases;
@@ -513,20 +519,22 @@ typedef struct specinfer_event {
   { (uint32_t)sizeof(specinfer_event), 0, 0, 0, NULL, 0, NULL, 0, 0, 0 }
 
 /* Begins an answer to the session's content. An answer still in progress ends
- * where it is: the new request supersedes it. `config` may be NULL. Errors:
- * INVALID_ARGUMENT (names the field), FAILED_PRECONDITION (the session is
- * empty). */
+ * where it is: the new request supersedes it. `config` may be NULL.
+ * Errors: INVALID_ARGUMENT (names the field), FAILED_PRECONDITION (the session
+ * is empty). */
 SPECINFER_API specinfer_status specinfer_session_start(
     specinfer_session* session, const specinfer_generation_config* config);
 /* As start, after taking the last answer back; the random numbers are those of
  * the next stream. With the same seed this gives another answer at temperatures
- * above 0. Errors: FAILED_PRECONDITION (there is no last answer). */
+ * above 0.
+ * Errors: FAILED_PRECONDITION (there is no last answer). */
 SPECINFER_API specinfer_status specinfer_session_regenerate(
     specinfer_session* session, const specinfer_generation_config* config);
 /* Works on the answer for about `max_microseconds` (0: one round, however
- * long), also in the middle of a pass. Errors: FAILED_PRECONDITION (not
- * started), CANCELLED, RESOURCE_EXHAUSTED. After an error the session holds
- * what was committed, and start goes on from there. */
+ * long), also in the middle of a pass.
+ * Errors: FAILED_PRECONDITION (not started), CANCELLED, RESOURCE_EXHAUSTED.
+ * After an error the session holds what was committed, and start goes on from
+ * there. */
 SPECINFER_API specinfer_status
 specinfer_session_step(specinfer_session* session, uint64_t max_microseconds,
                        specinfer_event* out_event);
@@ -534,7 +542,8 @@ specinfer_session_step(specinfer_session* session, uint64_t max_microseconds,
 /* Gets each event of an answer; non-zero ends it. May be NULL. */
 typedef int32_t (*specinfer_event_callback)(void* user_data,
                                             const specinfer_event* event);
-/* start, then step until done. Errors: as both. */
+/* start, then step until done.
+ * Errors: as both. */
 SPECINFER_API specinfer_status specinfer_session_generate(
     specinfer_session* session, const specinfer_generation_config* config,
     specinfer_event_callback callback, void* user_data);
@@ -557,7 +566,8 @@ SPECINFER_API specinfer_status specinfer_session_get_tokens(
 SPECINFER_API specinfer_status
 specinfer_session_truncate(specinfer_session* session, size_t num_tokens);
 /* A second session with the same content, sharing its cache until they differ.
- * The copy draws other random numbers. Errors: RESOURCE_EXHAUSTED. */
+ * The copy draws other random numbers.
+ * Errors: RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_session_fork(
     specinfer_session* session, specinfer_session** out_session);
 
@@ -568,10 +578,10 @@ typedef int32_t (*specinfer_write_callback)(void* user_data, const void* data,
 SPECINFER_API specinfer_status
 specinfer_session_save(specinfer_session* session,
                        specinfer_write_callback write, void* user_data);
-/* Replaces the session's content by a saved one of the same model. Errors:
- * INVALID_ARGUMENT (not a saved session), FAILED_PRECONDITION (of another model
- * or version), DATA_LOSS (damaged), RESOURCE_EXHAUSTED. The session is
- * unchanged after an error. */
+/* Replaces the session's content by a saved one of the same model.
+ * Errors: INVALID_ARGUMENT (not a saved session), FAILED_PRECONDITION (of
+ * another model or version), DATA_LOSS (damaged), RESOURCE_EXHAUSTED. The
+ * session is unchanged after an error. */
 SPECINFER_API specinfer_status specinfer_session_restore(
     specinfer_session* session, const void* data, size_t num_bytes);
 

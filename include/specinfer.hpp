@@ -311,8 +311,8 @@ class Event {
   int32_t finish() const { return event_.finish; }
   std::string_view text() const { return {event_.text, event_.text_length}; }
   size_t num_tokens() const { return event_.num_tokens; }
-  // Steps by the library's own size of an element. REQUIRES: index <
-  // num_tokens().
+  // Steps by the library's own size of an element.
+  // REQUIRES: index < num_tokens().
   const specinfer_generated_token& token(size_t index) const {
     const char* first = reinterpret_cast<const char*>(event_.tokens);
     return *reinterpret_cast<const specinfer_generated_token*>(

@@ -10,7 +10,8 @@
 namespace specinfer {
 
 // Resolves defaults, checks every field and copies every array. `config` may be
-// null. Errors: INVALID_ARGUMENT naming the field.
+// null.
+// Errors: INVALID_ARGUMENT naming the field.
 absl::StatusOr<GenerationOptions> ReadGenerationConfig(
     const specinfer_generation_config* config, int32_t vocabulary_size);
 

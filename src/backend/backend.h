@@ -52,7 +52,8 @@ class Backend {
   virtual std::string_view name()
       const = 0;  // "cpu-avx512", shown in statistics
 
-  // Zeroed memory. `what` names it in errors. Errors: RESOURCE_EXHAUSTED.
+  // Zeroed memory. `what` names it in errors.
+  // Errors: RESOURCE_EXHAUSTED.
   virtual absl::StatusOr<std::unique_ptr<Buffer>> Allocate(
       size_t num_bytes, std::string_view what) = 0;
   // Address space that is charged to the budget by Commit as it is used.
@@ -61,8 +62,9 @@ class Backend {
   virtual absl::Status Commit(Buffer& reserved, size_t num_bytes) = 0;
 
   // Copies a matrix into this backend's layout, in parallel. The source is not
-  // needed afterwards. Errors: UNIMPLEMENTED naming the tensor and its type;
-  // INVALID_ARGUMENT for a shape or size that does not fit; RESOURCE_EXHAUSTED.
+  // needed afterwards.
+  // Errors: UNIMPLEMENTED naming the tensor and its type; INVALID_ARGUMENT for
+  // a shape or size that does not fit; RESOURCE_EXHAUSTED.
   virtual absl::StatusOr<std::unique_ptr<Weight>> Pack(
       const WeightSource& source) = 0;
   // What Pack will take, for planning; 0 when it cannot.

@@ -14,8 +14,9 @@
 namespace specinfer {
 
 // Makes the backend `name` ("cpu", "cpu-avx2", …). `memory` and `executor` must
-// outlive it. Errors: NOT_FOUND (no such backend, or this machine lacks its
-// instructions), saying which there are.
+// outlive it.
+// Errors: NOT_FOUND (no such backend, or this machine lacks its instructions),
+// saying which there are.
 absl::StatusOr<std::unique_ptr<Backend>> CreateBackend(std::string_view name,
                                                        Memory& memory,
                                                        Executor& executor);

@@ -165,8 +165,8 @@ struct Adjustment {
   float bias = 0.0f;
 };
 
-// Gumbel noise keyed by what the token is, never by when it was asked for
-// (DESIGN: Numbers).
+// Gumbel noise keyed by what the token is, never by when it was asked
+// for.
 struct NoiseKey {
   uint64_t seed = 0;
   uint64_t stream = 0;

@@ -67,8 +67,8 @@ struct Tensor {
             offset + static_cast<size_t>(first * columns) * sizeof(float),
             count, columns};
   }
-  // The same values as rows of another width. REQUIRES: `new_columns` divides
-  // rows × columns.
+  // The same values as rows of another width.
+  // REQUIRES: `new_columns` divides rows × columns.
   Tensor Reshaped(int64_t new_columns) const {
     return {buffer, offset, rows * columns / new_columns, new_columns};
   }

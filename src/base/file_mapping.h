@@ -27,8 +27,9 @@ struct FileReader {
 class FileMapping {
  public:
   // Maps `path`, or reads all of it into `memory` through `reader` when that is
-  // set. Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (a folder, an
-  // empty file), RESOURCE_EXHAUSTED.
+  // set.
+  // Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (a folder, an empty
+  // file), RESOURCE_EXHAUSTED.
   static absl::StatusOr<FileMapping> Open(const std::string& path,
                                           const FileReader& reader,
                                           Memory& memory);

@@ -42,7 +42,8 @@ class Block {
   void Reset();
 
   // Charges up to `num_bytes` more of a reserved block to the budget, before
-  // they are first written. Errors: RESOURCE_EXHAUSTED, with nothing charged.
+  // they are first written.
+  // Errors: RESOURCE_EXHAUSTED, with nothing charged.
   absl::Status Commit(size_t num_bytes);
 
  private:
@@ -63,8 +64,9 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
 
   // A block of `num_bytes`, charged at once. `what` names it in the error
-  // ("weights", "key-value cache"). Errors: RESOURCE_EXHAUSTED (budget or host
-  // allocator), naming what was asked and what is left.
+  // ("weights", "key-value cache").
+  // Errors: RESOURCE_EXHAUSTED (budget or host allocator), naming what was
+  // asked and what is left.
   absl::StatusOr<Block> Allocate(size_t num_bytes, std::string_view what);
 
   // Address space for `num_bytes`, charged by Block::Commit as it is used. With

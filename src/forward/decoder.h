@@ -38,7 +38,8 @@ struct ForwardAnswer {
 class Decoder {
  public:
   // For passes of up to `max_rows` nodes, of which up to `max_answer_rows` are
-  // asked for. The rest must outlive it. Errors: RESOURCE_EXHAUSTED.
+  // asked for. The rest must outlive it.
+  // Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<Decoder>> Create(
       Backend& backend, const Architecture& architecture,
       const CacheLayout& layout, const Weights& weights, int32_t max_rows,

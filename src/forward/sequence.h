@@ -1,13 +1,13 @@
 // A sequence's memory: its key-value pages, behind verbs that do not say which
 // layer is which.
 //
-// Invariants (speculation.md 1.1 in the design notes calls num_committed C):
+// Invariants:
 // 1. Slots [0, num_committed) hold committed tokens, slot = position. Tree
-// nodes of a pass follow them.
-// 2. A page that another sequence holds too is never written: Prepare copies it
-// first.
-// 3. A group with a window may have let go of pages before num_committed -
-// window.
+//    nodes of a pass follow them.
+// 2. A page that another sequence holds too is never written: Prepare copies
+//    it first.
+// 3. A group with a window may have let go of pages before
+//    num_committed - window.
 #ifndef SPECINFER_SRC_FORWARD_SEQUENCE_H_
 #define SPECINFER_SRC_FORWARD_SEQUENCE_H_
 
@@ -29,7 +29,8 @@ namespace specinfer {
 class Sequence {
  public:
   // For up to `max_positions` committed tokens and `max_nodes` more in a pass.
-  // `layout` and `backend` must outlive it. Errors: RESOURCE_EXHAUSTED.
+  // `layout` and `backend` must outlive it.
+  // Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<Sequence>> Create(
       Backend& backend, const CacheLayout& layout, int32_t max_positions,
       int32_t max_nodes);
@@ -40,8 +41,8 @@ class Sequence {
   int32_t num_committed() const { return num_committed_; }
   int32_t max_positions() const { return max_positions_; }
 
-  // Makes the next `num_nodes` slots writable. Errors: RESOURCE_EXHAUSTED;
-  // nothing has changed then.
+  // Makes the next `num_nodes` slots writable.
+  // Errors: RESOURCE_EXHAUSTED; nothing has changed then.
   absl::Status Prepare(int32_t num_nodes);
 
   // Keeps the nodes `path` of the last pass, ascending from the root, as the
@@ -54,8 +55,8 @@ class Sequence {
   // has let their keys go. Returns what is left.
   int32_t Truncate(int32_t num_positions);
 
-  // A sequence with the same content that shares its pages. Errors:
-  // RESOURCE_EXHAUSTED.
+  // A sequence with the same content that shares its pages.
+  // Errors: RESOURCE_EXHAUSTED.
   absl::StatusOr<std::unique_ptr<Sequence>> Fork() const;
 
   // The pages of one group, for the ops; indexed by slot / 64.

@@ -11,8 +11,9 @@
 namespace specinfer {
 
 // Parses `text`, the whole of the file `path` or its header; the outermost
-// value must be an object. Errors: INVALID_ARGUMENT (no JSON, no object, too
-// long or deep, a key of the outermost object twice).
+// value must be an object.
+// Errors: INVALID_ARGUMENT (no JSON, no object, too long or deep, a key of the
+// outermost object twice).
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view path,
                                                std::string_view text);
 

@@ -50,7 +50,8 @@ class NumberArray {
     return bytes_.size() / MetadataTypeBytes(static_cast<uint32_t>(type_));
   }
   // The value as a double, and as an integer (floats are cut, what is out of
-  // range is 0). REQUIRES: index < size().
+  // range is 0).
+  // REQUIRES: index < size().
   double Float(size_t index) const;
   int64_t Int(size_t index) const;
 

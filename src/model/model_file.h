@@ -25,18 +25,20 @@ namespace specinfer {
 //
 // A safetensors model answers under the same keys as a GGUF file, with three
 // more that say how its weights differ:
-//   specinfer.rope_halves     true: q and k rotate pairs (i, i + half),
-//   whatever the architecture does in GGUF specinfer.norm_plus_one   true: norm
-//   weights hold w and mean 1 + w <arch>.rope.scaling.type  "llama3" with
-//   .low_freq_factor and .high_freq_factor stands for the tensor rope_freqs
+//   specinfer.rope_halves    true: q and k rotate pairs (i, i + half), whatever
+//                            the architecture does in GGUF
+//   specinfer.norm_plus_one  true: norm weights hold w and mean 1 + w
+//   <arch>.rope.scaling.type "llama3" with .low_freq_factor and
+//                            .high_freq_factor stands for the tensor rope_freqs
 class ModelFile {
  public:
   // `path`: a .gguf file (of a split model the first), a .safetensors file, the
   // index of a sharded safetensors model, or the folder of either. Contents
   // decide, not endings. Everything in the files is checked before it is
-  // believed. Errors: those of FileMapping::Open; INVALID_ARGUMENT (a broken
-  // file, naming the field); UNIMPLEMENTED (a version, element type or
-  // architecture that this library does not read); RESOURCE_EXHAUSTED.
+  // believed.
+  // Errors: those of FileMapping::Open; INVALID_ARGUMENT (a broken file, naming
+  // the field); UNIMPLEMENTED (a version, element type or architecture that
+  // this library does not read); RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(
       const std::string& path, const FileReader& reader, Memory& memory);
 
@@ -53,8 +55,9 @@ class ModelFile {
   const MetadataValue* Find(std::string_view key) const;
 
   // The value under `key`, converted where nothing is lost (an int to an
-  // unsigned, any number to a float). Errors: NOT_FOUND (except the ...Or
-  // forms), INVALID_ARGUMENT (of another kind); both name file and key.
+  // unsigned, any number to a float).
+  // Errors: NOT_FOUND (except the ...Or forms), INVALID_ARGUMENT (of another
+  // kind); both name file and key.
   absl::StatusOr<std::string_view> GetString(std::string_view key) const;
   absl::StatusOr<uint64_t> GetUint(std::string_view key) const;
   absl::StatusOr<double> GetFloat(std::string_view key) const;

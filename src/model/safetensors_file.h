@@ -24,8 +24,8 @@ absl::StatusOr<ModelContents> ReadSafetensors(FileMapping file,
                                               const FileReader& reader,
                                               Memory& memory);
 
-// Opens the index in `folder`, or else its model.safetensors. Errors: NOT_FOUND
-// where it holds neither.
+// Opens the index in `folder`, or else its model.safetensors.
+// Errors: NOT_FOUND where it holds neither.
 absl::StatusOr<FileMapping> OpenSafetensorsFolder(const std::string& folder,
                                                   const FileReader& reader,
                                                   Memory& memory);

@@ -45,9 +45,9 @@ struct Weights {
 
 // Packs every tensor the architecture names, in file order so that the source
 // streams, and lets the file's pages go as it does. `progress` gets a fraction
-// after each tensor and returns false to cancel. Errors: INVALID_ARGUMENT
-// (missing tensor or wrong shape, named), UNIMPLEMENTED (type),
-// RESOURCE_EXHAUSTED, CANCELLED.
+// after each tensor and returns false to cancel.
+// Errors: INVALID_ARGUMENT (missing tensor or wrong shape, named),
+// UNIMPLEMENTED (type), RESOURCE_EXHAUSTED, CANCELLED.
 absl::StatusOr<Weights> LoadWeights(const ModelFile& file,
                                     const Architecture& architecture,
                                     Backend& backend,

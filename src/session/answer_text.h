@@ -28,8 +28,8 @@ class AnswerText {
 
   // The token whose bytes hold `offset`.
   size_t TokenAt(size_t offset) const;
-  // Takes all tokens from `num_tokens` on back. REQUIRES: none of their bytes
-  // were settled.
+  // Takes all tokens from `num_tokens` on back.
+  // REQUIRES: none of their bytes were settled.
   void Truncate(size_t num_tokens);
   // Cuts the text, not the tokens, at a byte.
   void EndAt(size_t offset) { bytes_.resize(offset); }

@@ -22,11 +22,11 @@ class Conversation {
 
   // Errors: INVALID_ARGUMENT (an empty role).
   absl::Status Add(std::string_view role, std::string_view content);
-  // A JSON array of messages, each an object with a "role". Errors:
-  // INVALID_ARGUMENT; nothing is added then.
+  // A JSON array of messages, each an object with a "role".
+  // Errors: INVALID_ARGUMENT; nothing is added then.
   absl::Status AddJson(std::string_view json);
-  // A JSON array and a JSON object, either may be empty. Errors:
-  // INVALID_ARGUMENT; nothing is changed then.
+  // A JSON array and a JSON object, either may be empty.
+  // Errors: INVALID_ARGUMENT; nothing is changed then.
   absl::Status SetOptions(std::string_view tools_json,
                           std::string_view variables_json);
 

@@ -5,7 +5,7 @@
 // 1. Nodes are in topological order; node 0 is the root.
 // 2. Siblings carry distinct tokens.
 // 3. A node's depth is its distance from the root: its position is the root's
-// plus that.
+//    plus that.
 #ifndef SPECINFER_SRC_SPECULATE_TOKEN_TREE_H_
 #define SPECINFER_SRC_SPECULATE_TOKEN_TREE_H_
 
@@ -26,7 +26,8 @@ class TokenTree {
   // Starts over with one node.
   void Reset(Token root);
   // Adds a child of `parent` and returns it, or returns the child that already
-  // carries `token`. REQUIRES: size() < max_nodes().
+  // carries `token`.
+  // REQUIRES: size() < max_nodes().
   int32_t AddNode(int32_t parent, Token token);
 
   int32_t size() const { return static_cast<int32_t>(tokens_.size()); }

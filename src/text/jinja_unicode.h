@@ -22,8 +22,8 @@ size_t CountCodePoints(std::string_view text);
 // The byte at which code point number `index` begins; the text's length when
 // there are fewer.
 size_t CodePointOffset(std::string_view text, size_t index);
-// Decodes the code point at `offset` and moves past it. REQUIRES: offset <
-// text.size().
+// Decodes the code point at `offset` and moves past it.
+// REQUIRES: offset < text.size().
 uint32_t NextCodePoint(std::string_view text, size_t& offset);
 void AppendCodePoint(uint32_t code_point, std::string& text);
 

@@ -42,7 +42,8 @@ struct PreTokenizerRule {
 absl::StatusOr<PreTokenizerRule> FindPreTokenizerRule(std::string_view name);
 
 // The kind whose expressions these are, as tokenizer.json spells them,
-// whitespace rule included. Errors: UNIMPLEMENTED, quoting the expression.
+// whitespace rule included.
+// Errors: UNIMPLEMENTED, quoting the expression.
 absl::StatusOr<PreTokenizerKind> FindPreTokenizerByRegex(
     std::string_view regex);
 
@@ -55,7 +56,8 @@ class PreTokenizer {
                                              bool use_jit = true);
 
   // Calls `take` with each piece of `text`, in order; none is empty, and
-  // together they are `text`. REQUIRES: `text` is well-formed UTF-8.
+  // together they are `text`.
+  // REQUIRES: `text` is well-formed UTF-8.
   absl::Status Split(
       std::string_view text,
       absl::FunctionRef<void(std::string_view piece)> take) const;

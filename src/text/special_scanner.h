@@ -29,8 +29,8 @@ class SpecialScanner {
 
   SpecialScanner() : nodes_(1) {}
 
-  // `is_control`: found only when asked. REQUIRES: 0 < text.size() <=
-  // kMaxTextBytes.
+  // `is_control`: found only when asked.
+  // REQUIRES: 0 < text.size() <= kMaxTextBytes.
   void Add(std::string_view text, Token token, bool is_control);
 
   // The leftmost special token at or after `begin`, the longest of those that

@@ -32,7 +32,8 @@ class TokenTexts {
 
   void Reserve(size_t num_tokens) { ends_.reserve(num_tokens); }
 
-  // The text of token size(). REQUIRES: num_bytes() stays below 2^32.
+  // The text of token size().
+  // REQUIRES: num_bytes() stays below 2^32.
   void Append(std::string_view text) {
     bytes_.append(text);
     ends_.push_back(static_cast<uint32_t>(bytes_.size()));

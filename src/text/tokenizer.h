@@ -37,9 +37,9 @@ class Tokenizer {
 
   // Appends the tokens of `text`; no BOS and no EOS. Control tokens are read
   // out of the text only with `parse_special`: without it nothing that a user
-  // types becomes one. Ill-formed UTF-8 becomes byte tokens. Errors:
-  // INVALID_ARGUMENT (text of 1 GiB or more), INTERNAL; `tokens` is then as it
-  // was.
+  // types becomes one. Ill-formed UTF-8 becomes byte tokens.
+  // Errors: INVALID_ARGUMENT (text of 1 GiB or more), INTERNAL; `tokens` is
+  // then as it was.
   absl::Status Tokenize(std::string_view text, bool parse_special,
                         std::vector<Token>* tokens) const;
 

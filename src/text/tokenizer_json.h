@@ -15,9 +15,9 @@ namespace specinfer {
 
 // All that the text says, ready for the special tokens that only other files
 // name. `where` begins every error. The NFC normaliser of some models is
-// accepted and not applied: text is tokenized as it was typed. Errors:
-// INVALID_ARGUMENT (broken), UNIMPLEMENTED (naming the part that this library
-// does not have).
+// accepted and not applied: text is tokenized as it was typed.
+// Errors: INVALID_ARGUMENT (broken), UNIMPLEMENTED (naming the part that this
+// library does not have).
 absl::StatusOr<std::unique_ptr<VocabularyBuilder>> ParseTokenizerJson(
     std::string_view text, const std::string& where);
 

@@ -28,8 +28,8 @@ class VocabularyBuilder {
   absl::Status AddToken(std::string_view text, TokenKind kind);
 
   // A merge of the next rank. One that would make a control token is left out,
-  // so that no text spells one. Errors: INVALID_ARGUMENT when a part or the
-  // whole is no token.
+  // so that no text spells one.
+  // Errors: INVALID_ARGUMENT when a part or the whole is no token.
   absl::Status AddMerge(std::string_view left, std::string_view right);
 
   // Errors: INVALID_ARGUMENT, naming `key`, when there is no such token.

@@ -20,8 +20,8 @@ struct QuantizedBlock {
   int sub_minima[2];
 };
 
-// Reads inputs [32 · index, 32 · index + 32) of a row. REQUIRES: a quantised
-// type.
+// Reads inputs [32 · index, 32 · index + 32) of a row.
+// REQUIRES: a quantised type.
 QuantizedBlock ReadQuantizedBlock(DType dtype, const uint8_t* row,
                                   int64_t index);
 
