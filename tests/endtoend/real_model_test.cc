@@ -137,6 +137,10 @@ TEST_P(DefaultModel, KnowsTheCapitalOfFranceAndRemembersTheQuestion) {
   ASSERT_NE(session, nullptr);
   GenerationOptions options;
   options.max_tokens = 40;
+  // With the template's own system message this file answers in French, and
+  // not well; llama.cpp too.
+  ASSERT_TRUE(
+      session->AppendMessage("system", "You are a helpful assistant.").ok());
   ASSERT_TRUE(
       session->AppendMessage("user", "What is the capital of France?").ok());
   EXPECT_THAT(Answer(*session, options), testing::HasSubstr("Paris"));
