@@ -164,7 +164,8 @@ absl::Status Decoder::RunPass(const ForwardAnswer& answer) {
     SPECINFER_RETURN_IF_ERROR(FeedForward(layer));
   }
   if (answer.rows.empty()) return stream_->Wait();
-  const Tensor kept = answer_.Rows(0, static_cast<int64_t>(answer.rows.size()));
+  num_answer_rows_ = static_cast<int32_t>(answer.rows.size());
+  const Tensor kept = answer_.Rows(0, num_answer_rows_);
   SPECINFER_RETURN_IF_ERROR(
       stream_->GatherRows({.in = residual, .rows = answer.rows, .out = kept}));
   SPECINFER_RETURN_IF_ERROR(
@@ -280,7 +281,7 @@ absl::Status Decoder::FeedForward(size_t layer) {
 }
 
 absl::Status Decoder::Head(absl::Span<const HeadQuery> queries) {
-  return stream_->Head({.hidden = answer_,
+  return stream_->Head({.hidden = answer_.Rows(0, num_answer_rows_),
                         .weight = &weights_.head(),
                         .multiplier = architecture_.logit_multiplier,
                         .soft_cap = architecture_.logit_soft_cap,

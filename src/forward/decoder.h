@@ -84,6 +84,7 @@ class Decoder {
 
   // This pass.
   int32_t num_rows_ = 0;
+  int32_t num_answer_rows_ = 0;  // of the last pass that asked for any
   std::vector<Token> tokens_;
   std::vector<int32_t> depths_;
   std::vector<std::vector<float>>
