@@ -3,7 +3,7 @@
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libabsl-dev libflatbuffers-dev flatbuffers-compiler libpcre2-dev
   nlohmann-json3-dev libxxhash-dev libcli11-dev)
 FETCH_PACKAGES=(python3 python3-pip ca-certificates)
-TEST_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-14)
+TEST_PACKAGES=(libgtest-dev libgmock-dev clang-format-14)
 
 # have_package NAME: installed, or what it is for is there without it.
 have_package() {
