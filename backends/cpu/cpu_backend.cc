@@ -22,6 +22,10 @@ std::string_view CpuBackend::name() const {
       return "cpu-avx512";
     case Isa::kAvx2:
       return "cpu-avx2";
+    case Isa::kAmx:
+      return "cpu-amx";
+    case Isa::kNeon:
+      return "cpu-neon";
     case Isa::kReference:
       break;
   }

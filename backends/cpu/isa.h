@@ -7,7 +7,7 @@
 
 namespace specinfer::cpu {
 
-enum class Isa : uint8_t { kReference, kAvx2, kAvx512 };
+enum class Isa : uint8_t { kReference, kAvx2, kAvx512, kAmx, kNeon };
 
 }  // namespace specinfer::cpu
 

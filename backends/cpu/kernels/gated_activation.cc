@@ -3,6 +3,7 @@
 #include "backends/cpu/cpu_buffer.h"
 #include "backends/cpu/kernels/gated_activation_kernel.h"
 #include "backends/cpu/kernels/ops.h"
+#include "backends/cpu/kernels/pick_kernel.h"
 
 namespace specinfer::cpu {
 
@@ -11,10 +12,8 @@ absl::Status RunGatedActivation(const GatedActivationArgs& args, Isa isa,
   constexpr int64_t kTileFloats = 8192;
   const int64_t count = args.gate.rows * args.gate.columns;
   const auto kernel = args.activation == Activation::kSilu
-                          ? PickKernel(isa, &GatedSiluReference, &GatedSiluAvx2,
-                                       &GatedSiluAvx512)
-                          : PickKernel(isa, &GatedGeluReference, &GatedGeluAvx2,
-                                       &GatedGeluAvx512);
+                          ? SPECINFER_PICK_KERNEL(isa, &GatedSilu)
+                          : SPECINFER_PICK_KERNEL(isa, &GatedGelu);
   const float* gate = Floats(args.gate);
   const float* up = Floats(args.up);
   float* out = Floats(args.out);

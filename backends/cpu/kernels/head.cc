@@ -7,6 +7,7 @@
 #include "backends/cpu/kernels/head_chunk.h"
 #include "backends/cpu/kernels/linear.h"
 #include "backends/cpu/kernels/linear_rows.h"
+#include "backends/cpu/kernels/pick_kernel.h"
 #include "src/base/status_macros.h"
 
 namespace specinfer::cpu {
@@ -66,9 +67,7 @@ int64_t EndOfBatch(absl::Span<const HeadQuery> queries, int64_t begin) {
 }
 
 const HeadKernels& FindHeadKernels(Isa isa) {
-  return isa == Isa::kAvx512 ? kHeadAvx512
-         : isa == Isa::kAvx2 ? kHeadAvx2
-                             : kHeadReference;
+  return SPECINFER_PICK_KERNEL(isa, kHead);
 }
 
 // One run of the op.

@@ -7,6 +7,7 @@
 #include "backends/cpu/kernels/linear_kernel.h"
 #include "backends/cpu/kernels/linear_rows.h"
 #include "backends/cpu/kernels/ops.h"
+#include "backends/cpu/kernels/pick_kernel.h"
 #include "src/base/status_macros.h"
 
 namespace specinfer::cpu {
@@ -95,10 +96,12 @@ void RunTile(const LinearArgs& args, const LinearRows& rows, Isa isa,
 
 LinearKernel* FindLinearKernel(Isa isa, DType dtype) {
   switch (isa) {
+    case Isa::kAmx:
     case Isa::kAvx512:
       return FindLinearAvx512(dtype);
     case Isa::kAvx2:
       return FindLinearAvx2(dtype);
+    case Isa::kNeon:
     case Isa::kReference:
       break;
   }
@@ -107,8 +110,7 @@ LinearKernel* FindLinearKernel(Isa isa, DType dtype) {
 
 absl::Status QuantizeRows(const Tensor& in, Isa isa, ActivationBlock* out,
                           TileRunner& tiles) {
-  QuantizeKernel* const kernel =
-      PickKernel(isa, &QuantizeReference, &QuantizeAvx2, &QuantizeAvx512);
+  QuantizeKernel* const kernel = SPECINFER_PICK_KERNEL(isa, &Quantize);
   const int64_t rows_per_tile = RowsPerTile(in.columns);
   const float* floats = Floats(in);
   return tiles.Phase(

@@ -28,12 +28,6 @@ absl::Status AllocateAttentionScratch(const StreamLimits& limits,
                                       int num_workers, Memory& memory,
                                       Scratch* scratch);
 
-// The kernel of `isa`.
-template <typename Kernel>
-Kernel PickKernel(Isa isa, Kernel reference, Kernel avx2, Kernel avx512) {
-  return isa == Isa::kAvx512 ? avx512 : isa == Isa::kAvx2 ? avx2 : reference;
-}
-
 // How many rows of `width` floats make a tile of some ten microseconds.
 inline int64_t RowsPerTile(int64_t width) {
   constexpr int64_t kTileFloats = 16384;

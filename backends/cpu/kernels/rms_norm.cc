@@ -2,6 +2,7 @@
 
 #include "backends/cpu/cpu_buffer.h"
 #include "backends/cpu/kernels/ops.h"
+#include "backends/cpu/kernels/pick_kernel.h"
 #include "backends/cpu/kernels/rms_norm_kernel.h"
 
 namespace specinfer::cpu {
@@ -10,8 +11,7 @@ absl::Status RunRmsNorm(const RmsNormArgs& args, Isa isa, TileRunner& tiles) {
   const int64_t rows = args.in.rows;
   const int64_t width = args.in.columns;
   const int64_t rows_per_tile = RowsPerTile(width);
-  const auto kernel =
-      PickKernel(isa, &RmsNormReference, &RmsNormAvx2, &RmsNormAvx512);
+  const auto kernel = SPECINFER_PICK_KERNEL(isa, &RmsNorm);
   const float* in = Floats(args.in);
   const float* weight = Floats(args.weight);
   float* out = Floats(args.out);

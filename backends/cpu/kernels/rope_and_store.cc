@@ -1,5 +1,6 @@
 #include "backends/cpu/cpu_buffer.h"
 #include "backends/cpu/kernels/ops.h"
+#include "backends/cpu/kernels/pick_kernel.h"
 #include "backends/cpu/kernels/rope_and_store_kernel.h"
 #include "backends/cpu/kernels/row_blocks.h"
 
@@ -40,13 +41,10 @@ absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
                              TileRunner& tiles) {
   constexpr int kRowsPerTile =
       8;  // neighbours in a page, so their columns share cache lines
-  const Kernels kernels = {
-      args.pairing == RopePairing::kHalves
-          ? PickKernel(isa, &RopeHalvesReference, &RopeHalvesAvx2,
-                       &RopeHalvesAvx512)
-          : PickKernel(isa, &RopeAdjacentReference, &RopeAdjacentAvx2,
-                       &RopeAdjacentAvx512),
-      PickKernel(isa, &StoreReference, &StoreAvx2, &StoreAvx512)};
+  const Kernels kernels = {args.pairing == RopePairing::kHalves
+                               ? SPECINFER_PICK_KERNEL(isa, &RopeHalves)
+                               : SPECINFER_PICK_KERNEL(isa, &RopeAdjacent),
+                           SPECINFER_PICK_KERNEL(isa, &Store)};
   return tiles.Phase(
       CountRowBlocks(args.sequences, kRowsPerTile), [&](int64_t tile, int) {
         const RowBlock block = FindRowBlock(args.sequences, kRowsPerTile, tile);
