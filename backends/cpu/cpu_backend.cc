@@ -9,6 +9,7 @@
 #include "backends/cpu/cpu_stream.h"
 #include "backends/cpu/kernels/linear.h"
 #include "backends/cpu/kernels/ops.h"
+#include "backends/cpu/kernels/pack.h"
 #include "src/backend/registry.h"
 #include "src/base/cpu_features.h"
 #include "src/base/status_macros.h"
@@ -58,6 +59,21 @@ size_t CpuBackend::PackedBytes(DType dtype, int64_t outputs,
   return PackedWeightBytes(dtype, outputs, inputs);
 }
 
+PackedFamily CpuBackend::packed_family() const {
+  if (isa_ == Isa::kReference) return {};
+  return {"cpu-16x32", kPackedVersion};
+}
+
+absl::StatusOr<std::unique_ptr<Weight>> CpuBackend::Adopt(
+    const WeightSource& packed) {
+  return AdoptWeight(packed, isa_);
+}
+
+absl::StatusOr<std::unique_ptr<Buffer>> CpuBackend::AdoptBuffer(
+    absl::Span<const uint8_t> bytes) {
+  return std::make_unique<AdoptedBuffer>(bytes);
+}
+
 absl::Status AllocateScratch(const StreamLimits& limits, int num_workers,
                              Memory& memory, Scratch* scratch) {
   SPECINFER_RETURN_IF_ERROR(
@@ -90,28 +106,34 @@ size_t CpuBackend::StreamBytes(const StreamLimits& limits) const {
 absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(
     std::string_view variant, Memory& memory, Executor& executor) {
   const CpuFeatures features = DetectCpuFeatures();
-  const auto make = [&](cpu::Isa isa) {
-    return std::make_unique<cpu::CpuBackend>(isa, memory, executor);
-  };
-  if (variant.empty()) {
-    return make(features.avx512 ? cpu::Isa::kAvx512
-                : features.avx2 ? cpu::Isa::kAvx2
-                                : cpu::Isa::kReference);
-  }
-  if (variant == "reference") return make(cpu::Isa::kReference);
-  if (variant == "avx2" && features.avx2) return make(cpu::Isa::kAvx2);
-  if (variant == "avx512" && features.avx512) return make(cpu::Isa::kAvx512);
-  const std::string name =
-      absl::StrCat("backend \"cpu-", std::string(variant), "\": ");
-  if (variant == "avx2" || variant == "avx512") {
+  // The fastest first.
+  const struct {
+    std::string_view name;
+    cpu::Isa isa;
+    bool is_here;
+  } variants[] = {
+#if defined(__x86_64__)
+      {"amx", cpu::Isa::kAmx, features.amx},
+      {"avx512", cpu::Isa::kAvx512, features.avx512},
+      {"avx2", cpu::Isa::kAvx2, features.avx2},
+#elif defined(__aarch64__)
+      {"neon", cpu::Isa::kNeon, features.dotprod},
+#endif
+      {"reference", cpu::Isa::kReference, true}};
+  std::string names;
+  for (const auto& each : variants) {
+    if (each.is_here && (variant.empty() || variant == each.name))
+      return std::make_unique<cpu::CpuBackend>(each.isa, memory, executor);
+    absl::StrAppend(&names, ", cpu-", std::string(each.name));
+    if (variant != each.name) continue;
     return absl::NotFoundError(absl::StrCat(
-        name, "this machine (", features.name,
+        "backend \"cpu-", std::string(variant), "\": this machine (",
+        features.name,
         ") lacks its instructions; backend \"cpu\" picks the best it has"));
   }
   return absl::NotFoundError(
-      absl::StrCat(name,
-                   "this build has none of that name; it has cpu, "
-                   "cpu-reference, cpu-avx2 and cpu-avx512"));
+      absl::StrCat("backend \"cpu-", std::string(variant),
+                   "\": this build has none of that name; it has cpu", names));
 }
 
 }  // namespace specinfer

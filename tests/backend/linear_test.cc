@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "backends/cpu/cpu_buffer.h"
+#include "backends/cpu/kernels/pick_kernel.h"
 #include "backends/cpu/kernels/quantize_kernel.h"
 #include "backends/cpu/reference/dequantize.h"
 #include "tests/backend/weight_cases.h"
@@ -180,16 +181,14 @@ TEST(Quantize, EveryInstructionSetGivesTheSameBlocksForAnyFloats) {
   x[351] = 127.0f;
   const auto quantize = [&](QuantizeKernel* kernel) {
     std::vector<ActivationBlock> blocks(x.size() / 32);
-    kernel(x.data(), x.size(), blocks.data());
+    kernel(x.data(), x.size(), 1, blocks.data());
     return blocks;
   };
 
   const std::vector<ActivationBlock> expected = quantize(&QuantizeReference);
 
   for (const Isa isa : MachineIsas()) {
-    const auto blocks = quantize(isa == Isa::kAvx512 ? &QuantizeAvx512
-                                 : isa == Isa::kAvx2 ? &QuantizeAvx2
-                                                     : &QuantizeReference);
+    const auto blocks = quantize(SPECINFER_PICK_KERNEL(isa, &Quantize));
     for (size_t b = 0; b < blocks.size(); ++b) {
       EXPECT_EQ(std::vector<int>(blocks[b].codes, blocks[b].codes + 32),
                 std::vector<int>(expected[b].codes, expected[b].codes + 32))

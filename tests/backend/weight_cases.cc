@@ -56,13 +56,17 @@ std::vector<Isa> MachineIsas() {
   std::vector<Isa> isas = {Isa::kReference};
   if (features.avx2) isas.push_back(Isa::kAvx2);
   if (features.avx512) isas.push_back(Isa::kAvx512);
+  if (features.amx) isas.push_back(Isa::kAmx);
+  if (features.dotprod) isas.push_back(Isa::kNeon);
   return isas;
 }
 
 std::string_view IsaName(Isa isa) {
-  return isa == Isa::kAvx512 ? "Avx512"
-         : isa == Isa::kAvx2 ? "Avx2"
-                             : "Reference";
+  return isa == Isa::kAmx      ? "Amx"
+         : isa == Isa::kAvx512 ? "Avx512"
+         : isa == Isa::kAvx2   ? "Avx2"
+         : isa == Isa::kNeon   ? "Neon"
+                               : "Reference";
 }
 
 uint32_t Random::Bits() {

@@ -13,9 +13,9 @@
 namespace specinfer::cpu {
 namespace {
 
-constexpr int64_t kMaxTileQueries = 8;  // a tile computes a chunk for these
-constexpr int64_t kMaxBatchQueries =
-    64;  // the chunks' answers of these are kept until they are joined
+// A tile computes a chunk for these; their logits fit the second cache.
+constexpr int64_t kMaxTileQueries = 32;
+static_assert(kMaxTileQueries % kPanelRows == 0);
 
 int64_t NumChunks(int64_t vocabulary) {
   return (vocabulary + kHeadChunk - 1) / kHeadChunk;
@@ -76,7 +76,7 @@ class HeadRun {
   HeadRun(const HeadArgs& args, Isa isa, Scratch& scratch)
       : args_(args),
         weight_(AsPacked(*args.weight)),
-        linear_(FindLinearKernel(isa, weight_.dtype)),
+        isa_(isa),
         kernels_(FindHeadKernels(isa)),
         num_chunks_(NumChunks(weight_.outputs)),
         blocks_(weight_.layout->is_float() ? nullptr
@@ -98,14 +98,7 @@ class HeadRun {
                 float* logits) const {
     const int64_t first_token = chunk * kHeadChunk;
     const int64_t count = std::min(kHeadChunk, weight_.outputs - first_token);
-    for (int64_t q = first; q < last;) {
-      int64_t end =
-          q + 1;  // queries of rows in sequence share a pass over the weights
-      while (end < last && query(end).row == query(end - 1).row + 1) ++end;
-      ComputeLogits(query(q).row, end - q, first_token, count,
-                    logits + (q - first) * kHeadChunk);
-      q = end;
-    }
+    ComputeLogits(begin, first, last, first_token, count, logits);
     for (int64_t q = first; q < last; ++q) {
       const int64_t in_batch = q - begin;
       AnswerChunk(kernels_, args_, query(q), static_cast<Token>(first_token),
@@ -137,24 +130,35 @@ class HeadRun {
     return batch_.candidates + before * num_chunks_;
   }
 
-  void ComputeLogits(int64_t first_row, int64_t num_rows, int64_t first_token,
-                     int64_t count, float* logits) const {
-    LinearTile tile = {
-        .weight = &weight_, .num_rows = num_rows, .out_stride = kHeadChunk};
-    tile.blocks = blocks_ == nullptr
-                      ? nullptr
-                      : blocks_ + first_row * (weight_.inputs / kBlockInputs);
-    tile.floats = Floats(args_.hidden) + first_row * weight_.inputs;
-    for (int64_t token = 0; token < count; token += kGroupOutputs) {
-      tile.group = (first_token + token) / kGroupOutputs;
-      tile.out = logits + token;
-      linear_(tile);
+  // Of the queries [first, last) of the batch that begins at `begin`.
+  void ComputeLogits(int64_t begin, int64_t first, int64_t last,
+                     int64_t first_token, int64_t count, float* logits) const {
+    LinearTile tile = {.weight = &weight_, .out_stride = kHeadChunk};
+    for (int64_t q = first; q < last; q += tile.num_rows) {
+      tile.num_rows = blocks_ != nullptr ? last - q : CountConsecutive(q, last);
+      tile.blocks =
+          blocks_ + PanelOffset(weight_.inputs / kBlockInputs, q - begin);
+      tile.floats = Floats(args_.hidden) + query(q).row * weight_.inputs;
+      LinearKernel* const kernel =
+          FindLinearKernel(isa_, weight_.dtype, tile.num_rows);
+      for (int64_t token = 0; token < count; token += kGroupOutputs) {
+        tile.group = (first_token + token) / kGroupOutputs;
+        tile.out = logits + (q - first) * kHeadChunk + token;
+        kernel(tile);
+      }
     }
+  }
+
+  // How many of the queries from `first` on ask about rows in sequence.
+  int64_t CountConsecutive(int64_t first, int64_t last) const {
+    int64_t end = first + 1;
+    while (end < last && query(end).row == query(end - 1).row + 1) ++end;
+    return end - first;
   }
 
   const HeadArgs& args_;
   const PackedWeight& weight_;
-  LinearKernel* const linear_;
+  const Isa isa_;
   const HeadKernels& kernels_;
   const int64_t num_chunks_;
   ActivationBlock* const blocks_;
@@ -183,13 +187,17 @@ absl::Status RunHead(const HeadArgs& args, Isa isa, Scratch& scratch,
   HeadRun run(args, isa, scratch);
   const int64_t num_queries = static_cast<int64_t>(args.queries.size());
   if (num_queries == 0) return absl::OkStatus();
-  if (run.blocks() != nullptr)
-    SPECINFER_RETURN_IF_ERROR(
-        QuantizeRows(args.hidden, isa, run.blocks(), tiles));
   for (int64_t begin = 0; begin < num_queries;) {
     const int64_t end = EndOfBatch(args.queries, begin);
     const int64_t num_parts =
         (end - begin + kMaxTileQueries - 1) / kMaxTileQueries;
+    if (run.blocks() != nullptr) {
+      const auto row_of = [&](int64_t i) -> int64_t {
+        return args.queries[static_cast<size_t>(begin + i)].row;
+      };
+      SPECINFER_RETURN_IF_ERROR(QuantizeRows(args.hidden, end - begin, row_of,
+                                             isa, run.blocks(), tiles));
+    }
     SPECINFER_RETURN_IF_ERROR(
         tiles.SerialPhase([&] { run.PrepareBatch(begin, end); }));
     SPECINFER_RETURN_IF_ERROR(tiles.Phase(

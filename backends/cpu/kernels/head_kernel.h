@@ -21,7 +21,7 @@ struct HeadKernels {
                            float scale, float addend, float bound);
 };
 
-extern const HeadKernels kHeadReference, kHeadAvx2, kHeadAvx512;
+extern const HeadKernels kHeadReference, kHeadAvx2, kHeadAvx512, kHeadNeon;
 
 }  // namespace specinfer::cpu
 

@@ -20,6 +20,8 @@ constexpr int64_t kMaxRowsPerTile = 64;
 constexpr int64_t kTileBytes = 1 << 20;
 constexpr int64_t kTileProducts = 8 << 20;
 constexpr int64_t kMinTilesPerWorker = 4;
+// Fewer rows leave tiles so empty that vectors are faster.
+constexpr int64_t kMinAmxRows = 5;
 
 // How the work of one RunLinear is cut: tile t covers the groups [t /
 // num_row_parts · groups, …) of all outputs together and the rows [t %
@@ -44,7 +46,8 @@ TilePlan PlanTiles(const LinearArgs& args, int num_workers) {
   const int64_t rows = args.in.rows;
   plan.num_row_parts = (rows + kMaxRowsPerTile - 1) / kMaxRowsPerTile;
   plan.rows =
-      ((rows + plan.num_row_parts - 1) / plan.num_row_parts + 7) / 8 * 8;
+      ((rows + plan.num_row_parts - 1) / plan.num_row_parts + kPanelRows - 1) /
+      kPanelRows * kPanelRows;
   plan.num_row_parts = (rows + plan.rows - 1) / plan.rows;
   const int64_t group_bytes = std::max<int64_t>(bytes / plan.num_groups, 1);
   const int64_t group_products = std::max<int64_t>(
@@ -62,20 +65,24 @@ bool IsQuantized(const Weight& weight) {
   return !AsPacked(weight).layout->is_float();
 }
 
-// One tile: groups [first_group, last_group), counted over all outputs, of some
-// rows.
-void RunTile(const LinearArgs& args, const LinearRows& rows, Isa isa,
-             int64_t first_group, int64_t last_group) {
+// One tile: groups [first_group, last_group), counted over all outputs, of
+// `num_rows` rows from `first_row` on, a multiple of kPanelRows.
+void RunTile(const LinearArgs& args, const ActivationBlock* blocks, Isa isa,
+             int64_t first_row, int64_t num_rows, int64_t first_group,
+             int64_t last_group) {
+  const int64_t inputs = args.in.columns;
   for (const LinearOutput& output : args.outputs) {
     const PackedWeight& weight = AsPacked(*output.weight);
     const int64_t num_groups = weight.num_groups();
     if (first_group < num_groups && last_group > 0) {
-      LinearKernel* const kernel = FindLinearKernel(isa, weight.dtype);
-      LinearTile tile = {.weight = &weight,
-                         .num_rows = rows.num_rows,
-                         .blocks = rows.blocks,
-                         .floats = rows.floats,
-                         .out_stride = weight.outputs};
+      LinearKernel* const kernel =
+          FindLinearKernel(isa, weight.dtype, num_rows);
+      LinearTile tile = {
+          .weight = &weight,
+          .num_rows = num_rows,
+          .blocks = blocks + PanelOffset(inputs / kBlockInputs, first_row),
+          .floats = Floats(args.in) + first_row * inputs,
+          .out_stride = weight.outputs};
       const int64_t last = std::min(last_group, num_groups);
       for (tile.group = std::max<int64_t>(first_group, 0); tile.group < last;
            ++tile.group) {
@@ -83,7 +90,7 @@ void RunTile(const LinearArgs& args, const LinearRows& rows, Isa isa,
         tile.bias =
             output.bias.empty() ? nullptr : Floats(output.bias) + first_output;
         tile.out =
-            Floats(output.out) + rows.first_row * weight.outputs + first_output;
+            Floats(output.out) + first_row * weight.outputs + first_output;
         kernel(tile);
       }
     }
@@ -94,9 +101,14 @@ void RunTile(const LinearArgs& args, const LinearRows& rows, Isa isa,
 
 }  // namespace
 
-LinearKernel* FindLinearKernel(Isa isa, DType dtype) {
+LinearKernel* FindLinearKernel(Isa isa, DType dtype,
+                               [[maybe_unused]] int64_t num_rows) {
+#if defined(__x86_64__)
   switch (isa) {
     case Isa::kAmx:
+      if (num_rows >= kMinAmxRows && !FindPackedLayout(dtype)->is_float())
+        return FindLinearAmx(dtype);
+      [[fallthrough]];
     case Isa::kAvx512:
       return FindLinearAvx512(dtype);
     case Isa::kAvx2:
@@ -105,29 +117,39 @@ LinearKernel* FindLinearKernel(Isa isa, DType dtype) {
     case Isa::kReference:
       break;
   }
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon) return FindLinearNeon(dtype);
+#endif
   return &LinearReference;
 }
 
-absl::Status QuantizeRows(const Tensor& in, Isa isa, ActivationBlock* out,
-                          TileRunner& tiles) {
+absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
+                          absl::FunctionRef<int64_t(int64_t)> source, Isa isa,
+                          ActivationBlock* out, TileRunner& tiles) {
   QuantizeKernel* const kernel = SPECINFER_PICK_KERNEL(isa, &Quantize);
   const int64_t rows_per_tile = RowsPerTile(in.columns);
-  const float* floats = Floats(in);
+  const int64_t num_blocks = in.columns / kBlockInputs;
   return tiles.Phase(
-      (in.rows + rows_per_tile - 1) / rows_per_tile, [&](int64_t tile, int) {
-        const int64_t end = std::min(in.rows, (tile + 1) * rows_per_tile);
+      (num_rows + rows_per_tile - 1) / rows_per_tile, [&](int64_t tile, int) {
+        const int64_t end = std::min(num_rows, (tile + 1) * rows_per_tile);
         for (int64_t row = tile * rows_per_tile; row < end; ++row) {
-          kernel(floats + row * in.columns, in.columns,
-                 out + row * (in.columns / kBlockInputs));
+          kernel(Floats(in) + source(row) * in.columns, in.columns,
+                 PanelStride(num_rows, row),
+                 out + PanelOffset(num_blocks, row));
         }
       });
 }
 
 absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,
                                    Memory& memory, Scratch* scratch) {
+  // The head quantises a row for each query. A kernel may read a panel beyond
+  // the end of the last, and ignores what it finds.
+  const int64_t rows = limits.max_vocabulary > 0
+                           ? std::max(limits.max_rows, kMaxBatchQueries)
+                           : limits.max_rows;
   const int64_t blocks =
-      (limits.max_inputs + kBlockInputs - 1) / kBlockInputs * limits.max_rows;
-  if (blocks > 0) {
+      (limits.max_inputs + kBlockInputs - 1) / kBlockInputs * rows + kPanelRows;
+  if (limits.max_inputs > 0) {
     SPECINFER_ASSIGN_OR_RETURN(
         scratch->quantized,
         memory.Allocate(static_cast<size_t>(blocks) * sizeof(ActivationBlock),
@@ -144,19 +166,17 @@ absl::Status RunLinear(const LinearArgs& args, Isa isa, Scratch& scratch,
       args.outputs.begin(), args.outputs.end(),
       [](const LinearOutput& output) { return IsQuantized(*output.weight); });
   if (args.in.rows == 0 || args.outputs.empty()) return absl::OkStatus();
-  if (is_quantized)
-    SPECINFER_RETURN_IF_ERROR(QuantizeRows(args.in, isa, blocks, tiles));
+  if (is_quantized) {
+    SPECINFER_RETURN_IF_ERROR(QuantizeRows(
+        args.in, args.in.rows, [](int64_t row) { return row; }, isa, blocks,
+        tiles));
+  }
   const TilePlan plan = PlanTiles(args, tiles.num_workers());
   return tiles.Phase(plan.num_tiles(), [&](int64_t tile, int) {
     const int64_t first_group = tile / plan.num_row_parts * plan.groups;
-    LinearRows rows;
-    rows.first_row = tile % plan.num_row_parts * plan.rows;
-    rows.num_rows = std::min(plan.rows, args.in.rows - rows.first_row);
-    rows.floats = Floats(args.in) + rows.first_row * args.in.columns;
-    rows.blocks = is_quantized ? blocks + rows.first_row *
-                                              (args.in.columns / kBlockInputs)
-                               : nullptr;
-    RunTile(args, rows, isa, first_group,
+    const int64_t first_row = tile % plan.num_row_parts * plan.rows;
+    RunTile(args, blocks, isa, first_row,
+            std::min(plan.rows, args.in.rows - first_row), first_group,
             std::min(first_group + plan.groups, plan.num_groups));
   });
 }

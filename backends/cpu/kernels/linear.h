@@ -12,11 +12,13 @@
 
 namespace specinfer::cpu {
 
-// As Backend::Pack and Backend::PackedBytes.
+// As Backend::Pack, Backend::PackedBytes and Backend::Adopt.
 absl::StatusOr<std::unique_ptr<Weight>> PackWeight(const WeightSource& source,
                                                    Isa isa, Memory& memory,
                                                    Executor& executor);
 size_t PackedWeightBytes(DType dtype, int64_t outputs, int64_t inputs);
+absl::StatusOr<std::unique_ptr<Weight>> AdoptWeight(const WeightSource& packed,
+                                                    Isa isa);
 
 // Makes the scratch that the three ops below need.
 absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,

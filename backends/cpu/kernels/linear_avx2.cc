@@ -267,7 +267,8 @@ void RunQuantizedHalf(const LinearTile& tile, int64_t first_row, int half,
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
-  const ActivationBlock* x = tile.blocks + first_row * num_blocks;
+  const ActivationBlock* x = tile.blocks + PanelOffset(num_blocks, first_row);
+  const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m256 acc[kRows];
   for (int r = 0; r < kRows; ++r) acc[r] = _mm256_setzero_ps();
   for (int64_t b = 0; b < num_blocks; b += kL.header_blocks()) {
@@ -281,8 +282,8 @@ void RunQuantizedHalf(const LinearTile& tile, int64_t first_row, int half,
       Unpack<kL.codes>(codes, half, &w);
       const BlockScales s = ScalesOfBlock<kLayout>(header, i, half);
       for (int r = 0; r < kRows; ++r)
-        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r * num_blocks]);
-      ++x;
+        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r]);
+      x += stride;
       codes += kL.code_bytes;
     }
     header += kL.header_bytes();

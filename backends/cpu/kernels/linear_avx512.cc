@@ -98,7 +98,8 @@ void RunQuantizedRows(const LinearTile& tile, int64_t first_row) {
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
-  const ActivationBlock* x = tile.blocks + first_row * num_blocks;
+  const ActivationBlock* x = tile.blocks + PanelOffset(num_blocks, first_row);
+  const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m512 acc[kRows];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) acc[r] = _mm512_setzero_ps();
@@ -117,8 +118,8 @@ void RunQuantizedRows(const LinearTile& tile, int64_t first_row) {
       const BlockScales s = ScalesOfBlock<kLayout>(header, i, scale, minimum);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r)
-        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r * num_blocks]);
-      ++x;
+        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r]);
+      x += stride;
       codes += kL.code_bytes;
     }
     header += kL.header_bytes();

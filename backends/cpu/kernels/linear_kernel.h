@@ -9,12 +9,26 @@
 
 namespace specinfer::cpu {
 
+// Quantised activations lie in panels of 16 rows, so that a block of all rows
+// of a panel is one run of memory: [panels][inputs / 32][rows of the panel].
+// The last panel has the rows that are left.
+inline constexpr int kPanelRows = 16;
+
+// Where block 0 of `row` is.
+inline int64_t PanelOffset(int64_t num_blocks, int64_t row) {
+  return row / kPanelRows * kPanelRows * num_blocks + row % kPanelRows;
+}
+// How far apart the blocks of `row` are when there are `num_rows` rows.
+inline int64_t PanelStride(int64_t num_rows, int64_t row) {
+  const int64_t rest = num_rows - row / kPanelRows * kPanelRows;
+  return rest < kPanelRows ? rest : kPanelRows;
+}
+
 struct LinearTile {
   const PackedWeight* weight = nullptr;
   int64_t group = 0;
   int64_t num_rows = 0;
-  const ActivationBlock* blocks =
-      nullptr;  // [num_rows][inputs / 32], for quantised weights
+  const ActivationBlock* blocks = nullptr;  // panels, for quantised weights
   const float* floats = nullptr;  // [num_rows][inputs], for float weights
   const float* bias = nullptr;    // of the group's first output; or null
   float* out = nullptr;           // of row 0 and the group's first output
@@ -27,6 +41,8 @@ using LinearKernel = void(const LinearTile& tile);
 LinearKernel LinearReference;
 LinearKernel* FindLinearAvx2(DType dtype);
 LinearKernel* FindLinearAvx512(DType dtype);
+LinearKernel* FindLinearNeon(DType dtype);
+LinearKernel* FindLinearAmx(DType dtype);  // null for float weights
 
 // How many outputs the group really has.
 inline int NumGroupOutputs(const LinearTile& tile) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
 #include "backends/cpu/cpu_stream.h"
@@ -12,19 +13,14 @@
 
 namespace specinfer::cpu {
 
-struct LinearRows {
-  int64_t first_row = 0;
-  int64_t num_rows = 0;
-  const float* floats = nullptr;  // of first_row
-  const ActivationBlock* blocks =
-      nullptr;  // of first_row; null where no weight is quantised
-};
+// The fastest for so many rows; all give the same bits.
+LinearKernel* FindLinearKernel(Isa isa, DType dtype, int64_t num_rows);
 
-LinearKernel* FindLinearKernel(Isa isa, DType dtype);
-
-// Quantises every row of `in`, in one phase.
-absl::Status QuantizeRows(const Tensor& in, Isa isa, ActivationBlock* out,
-                          TileRunner& tiles);
+// Quantises rows of `in` into panels (linear_kernel.h), in one phase: row i of
+// `num_rows` is row source(i) of `in`.
+absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
+                          absl::FunctionRef<int64_t(int64_t)> source, Isa isa,
+                          ActivationBlock* out, TileRunner& tiles);
 
 }  // namespace specinfer::cpu
 

@@ -36,7 +36,8 @@ inline int32_t QuantizeHalf(Vec16 x, __m256 inverse, int8_t* codes) {
 
 }  // namespace
 
-void QuantizeAvx2(const float* in, int64_t inputs, ActivationBlock* out) {
+void QuantizeAvx2(const float* in, int64_t inputs, int64_t stride,
+                  ActivationBlock* out) {
   for (int64_t b = 0; b < inputs / 32; ++b) {
     const Vec16 low = Load(in + b * 32);
     const Vec16 high = Load(in + b * 32 + 16);
@@ -46,7 +47,7 @@ void QuantizeAvx2(const float* in, int64_t inputs, ActivationBlock* out) {
         Maximum(Max(Absolute(high), Max(Absolute(low), Zero())));
     const __m256 inverse =
         _mm256_set1_ps(greatest > 0.0f ? 127.0f / greatest : 0.0f);
-    ActivationBlock& block = out[b];
+    ActivationBlock& block = out[b * stride];
     const int32_t low_sum = QuantizeHalf(low, inverse, block.codes);
     const int32_t high_sum = QuantizeHalf(high, inverse, block.codes + 16);
     block.sum = low_sum + high_sum;

@@ -14,7 +14,8 @@ inline __m512i RoundAndClamp(__m512 value) {
 
 }  // namespace
 
-void QuantizeAvx512(const float* in, int64_t inputs, ActivationBlock* out) {
+void QuantizeAvx512(const float* in, int64_t inputs, int64_t stride,
+                    ActivationBlock* out) {
   for (int64_t b = 0; b < inputs / 32; ++b) {
     const Vec16 low = Load(in + b * 32);
     const Vec16 high = Load(in + b * 32 + 16);
@@ -25,7 +26,7 @@ void QuantizeAvx512(const float* in, int64_t inputs, ActivationBlock* out) {
     const Vec16 inverse = Broadcast(greatest > 0.0f ? 127.0f / greatest : 0.0f);
     const __m512i low_codes = RoundAndClamp(Multiply(low, inverse).v);
     const __m512i high_codes = RoundAndClamp(Multiply(high, inverse).v);
-    ActivationBlock& block = out[b];
+    ActivationBlock& block = out[b * stride];
     _mm_storeu_si128(reinterpret_cast<__m128i*>(block.codes),
                      _mm512_cvtepi32_epi8(low_codes));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(block.codes + 16),

@@ -21,11 +21,12 @@ struct alignas(64) ActivationBlock {
 };
 static_assert(sizeof(ActivationBlock) == 64);
 
-// Quantises one row; `inputs` is a multiple of 32. NaN counts as 0.
-using QuantizeKernel = void(const float* in, int64_t inputs,
+// Quantises one row; `inputs` is a multiple of 32, block b goes to out[b ·
+// stride]. NaN counts as 0.
+using QuantizeKernel = void(const float* in, int64_t inputs, int64_t stride,
                             ActivationBlock* out);
 
-QuantizeKernel QuantizeReference, QuantizeAvx2, QuantizeAvx512;
+QuantizeKernel QuantizeReference, QuantizeAvx2, QuantizeAvx512, QuantizeNeon;
 
 }  // namespace specinfer::cpu
 

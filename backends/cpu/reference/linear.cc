@@ -41,12 +41,12 @@ float AddBlock(float acc, const PackedLayout& layout, const QuantizedBlock& w,
 }
 
 float QuantizedOutput(const PackedWeight& weight, int64_t output,
-                      const ActivationBlock* x) {
+                      const ActivationBlock* x, int64_t stride) {
   float acc = 0.0f;
   for (int64_t b = 0; b < weight.inputs / 32; ++b) {
-    acc =
-        AddBlock(acc, *weight.layout,
-                 ReadQuantizedBlock(weight.dtype, weight.row(output), b), x[b]);
+    acc = AddBlock(acc, *weight.layout,
+                   ReadQuantizedBlock(weight.dtype, weight.row(output), b),
+                   x[b * stride]);
   }
   return acc;
 }
@@ -73,8 +73,10 @@ void LinearReference(const LinearTile& tile) {
       const float value =
           weight.layout->is_float()
               ? FloatOutput(weight, output, tile.floats + row * weight.inputs)
-              : QuantizedOutput(weight, output,
-                                tile.blocks + row * (weight.inputs / 32));
+              : QuantizedOutput(
+                    weight, output,
+                    tile.blocks + PanelOffset(weight.inputs / 32, row),
+                    PanelStride(tile.num_rows, row));
       tile.out[row * tile.out_stride + o] =
           tile.bias != nullptr ? value + tile.bias[o] : value;
     }

@@ -15,10 +15,11 @@ int8_t RoundAndClamp(float value) {
 
 }  // namespace
 
-void QuantizeReference(const float* in, int64_t inputs, ActivationBlock* out) {
+void QuantizeReference(const float* in, int64_t inputs, int64_t stride,
+                       ActivationBlock* out) {
   for (int64_t b = 0; b < inputs / 32; ++b) {
     const float* x = in + b * 32;
-    ActivationBlock& block = out[b];
+    ActivationBlock& block = out[b * stride];
     float greatest = 0.0f;
     for (int i = 0; i < 32; ++i)
       greatest = std::fabs(x[i]) > greatest ? std::fabs(x[i]) : greatest;
