@@ -1,6 +1,8 @@
 // TileRunner of cpu_stream.h.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "backends/cpu/cpu_stream.h"
 #include "src/base/clock.h"
@@ -9,7 +11,8 @@
 namespace specinfer::cpu {
 namespace {
 
-enum class Stop : int { kNone, kDeadline, kCancel };
+// A pause looks this often whether it has been cancelled or its limit lifted.
+constexpr int64_t kPauseLookMicros = 1000;
 
 }  // namespace
 
@@ -43,27 +46,53 @@ bool TileRunner::IsCancelled() const {
 absl::Status TileRunner::Phase(
     int64_t num_tiles, absl::FunctionRef<void(int64_t tile, int worker)> task) {
   if (phase_++ < num_complete_phases_) return absl::OkStatus();
+  Stop stop = Stop::kPause;
+  while (stop == Stop::kPause) {
+    stop = SleepThroughPause();
+    if (stop == Stop::kNone) stop = RunTiles(num_tiles, task);
+  }
+  if (num_complete_tiles_ == num_tiles) {
+    ++num_complete_phases_;
+    num_complete_tiles_ = 0;
+    return absl::OkStatus();
+  }
+  if (stop == Stop::kCancel)
+    return absl::CancelledError("the pass was cancelled");
+  return absl::DeadlineExceededError("the pass stopped at its deadline");
+}
+
+// Looks at the control before it claims, never after: all tiles below next_tile
+// are complete at the end.
+TileRunner::Stop TileRunner::RunTiles(
+    int64_t num_tiles, absl::FunctionRef<void(int64_t tile, int worker)> task) {
   const int64_t first_tile = num_complete_tiles_;
-  const bool has_progress = has_progress_;
+  const bool has_deadline = control_.deadline_us != kNoDeadline;
+  DutyCycle& duty_cycle = executor_.duty_cycle();
+  const bool is_limited =
+      duty_cycle.fraction() < 1.0 && duty_cycle.Begin(NowMicros());
   std::atomic<int64_t> next_tile{first_tile};
   std::atomic<Stop> stop{Stop::kNone};
-  // Looks at the control before it claims, never after: all tiles below
-  // next_tile are complete at the end.
+  const auto look = [&](int64_t next) {
+    if (IsCancelled()) return Stop::kCancel;
+    if (!is_limited && !has_deadline) return Stop::kNone;
+    const int64_t now_us = NowMicros();
+    const bool is_owed = !has_progress_ && next == first_tile;
+    if (!is_owed && now_us >= control_.deadline_us) return Stop::kDeadline;
+    if (is_limited && !is_owed && duty_cycle.PauseEnd(now_us) != 0)
+      return Stop::kPause;
+    return Stop::kNone;
+  };
   const auto work = [&](int worker) {
     const ScopedFloatControl float_control;
     while (true) {
       const int64_t next = next_tile.load(std::memory_order_relaxed);
       if (next >= num_tiles) return;
-      if (IsCancelled()) {
-        stop.store(Stop::kCancel, std::memory_order_relaxed);
-        return;
-      }
-      const bool is_owed = !has_progress && next == first_tile;
-      if (!is_owed && control_.deadline_us != kNoDeadline &&
-          NowMicros() >= control_.deadline_us) {
-        Stop none = Stop::kNone;
-        stop.compare_exchange_strong(none, Stop::kDeadline,
-                                     std::memory_order_relaxed);
+      const Stop seen = look(next);
+      if (seen != Stop::kNone) {
+        Stop before = stop.load(std::memory_order_relaxed);
+        while (before < seen && !stop.compare_exchange_weak(
+                                    before, seen, std::memory_order_relaxed)) {
+        }
         return;
       }
       const int64_t tile = next_tile.fetch_add(1, std::memory_order_relaxed);
@@ -72,23 +101,34 @@ absl::Status TileRunner::Phase(
     }
   };
   const int num_tasks = static_cast<int>(
-      std::min<int64_t>(num_workers(), num_tiles - first_tile));
+      std::min<int64_t>(executor_.num_threads(), num_tiles - first_tile));
   if (num_tasks <= 1) {
     work(0);
   } else {
     executor_.Run(num_tasks, work);
   }
+  if (is_limited) duty_cycle.End(NowMicros());
   num_complete_tiles_ =
       std::min(next_tile.load(std::memory_order_relaxed), num_tiles);
-  has_progress_ = has_progress || num_complete_tiles_ > first_tile;
-  if (num_complete_tiles_ == num_tiles) {
-    ++num_complete_phases_;
-    num_complete_tiles_ = 0;
-    return absl::OkStatus();
+  has_progress_ = has_progress_ || num_complete_tiles_ > first_tile;
+  return stop.load(std::memory_order_relaxed);
+}
+
+// On the calling thread alone: the executor's threads, which may be the host's,
+// are free meanwhile. Outside the duty cycle's account, or short steps would
+// use up in looking what a small fraction earns.
+TileRunner::Stop TileRunner::SleepThroughPause() {
+  while (true) {
+    if (executor_.duty_cycle().fraction() >= 1.0) return Stop::kNone;
+    const int64_t now_us = NowMicros();
+    const int64_t pause_end_us = executor_.duty_cycle().PauseEnd(now_us);
+    if (pause_end_us == 0) return Stop::kNone;
+    if (IsCancelled()) return Stop::kCancel;
+    if (now_us >= control_.deadline_us) return Stop::kDeadline;
+    const int64_t end_us = std::min(
+        {pause_end_us, control_.deadline_us, now_us + kPauseLookMicros});
+    std::this_thread::sleep_for(std::chrono::microseconds(end_us - now_us));
   }
-  if (stop.load(std::memory_order_relaxed) == Stop::kCancel)
-    return absl::CancelledError("the pass was cancelled");
-  return absl::DeadlineExceededError("the pass stopped at its deadline");
 }
 
 absl::Status TileRunner::SerialPhase(absl::FunctionRef<void()> task) {

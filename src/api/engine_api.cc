@@ -1,4 +1,5 @@
 // specinfer_engine: the caller's hooks become an Engine.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -115,6 +116,29 @@ absl::StatusOr<EngineOptions> ReadConfig(
   return options;
 }
 
+absl::StatusOr<ThreadPriority> ReadPriority(int32_t priority) {
+  switch (priority) {
+    case SPECINFER_PRIORITY_NORMAL:
+      return ThreadPriority::kNormal;
+    case SPECINFER_PRIORITY_HIGH:
+      return ThreadPriority::kHigh;
+    case SPECINFER_PRIORITY_LOW:
+      return ThreadPriority::kLow;
+    case SPECINFER_PRIORITY_IDLE:
+      return ThreadPriority::kIdle;
+    default:
+      return absl::InvalidArgumentError(absl::StrCat(
+          "priority is ", priority, ", which is no SPECINFER_PRIORITY_…"));
+  }
+}
+
+absl::Status CheckDutyCycle(float fraction) {
+  constexpr float kLeast = static_cast<float>(DutyCycle::kLeastFraction);
+  if (fraction >= kLeast && fraction <= 1.0f) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("fraction is ", fraction, ", must be ", kLeast, " to 1"));
+}
+
 }  // namespace
 }  // namespace specinfer
 
@@ -154,7 +178,12 @@ specinfer_status specinfer_engine_get_statistics(
     const specinfer::Engine& parts = *engine->engine;
     specinfer_engine_statistics statistics = SPECINFER_ENGINE_STATISTICS_INIT;
     statistics.num_threads =
+        static_cast<uint32_t>(parts.executor->num_threads());
+    statistics.max_threads =
         static_cast<uint32_t>(parts.executor->num_workers());
+    statistics.priority = static_cast<int32_t>(parts.executor->priority());
+    statistics.duty_cycle =
+        static_cast<float>(parts.executor->duty_cycle().fraction());
     statistics.memory_used_bytes = parts.memory->used_bytes();
     statistics.memory_peak_bytes = parts.memory->peak_bytes();
     statistics.memory_budget_bytes = parts.memory->budget_bytes();
@@ -162,6 +191,36 @@ specinfer_status specinfer_engine_get_statistics(
         parts.backend->name().substr(0, sizeof(statistics.backend) - 1);
     std::memcpy(statistics.backend, name.data(), name.size());
     specinfer::WriteSizedStruct(statistics, out_statistics);
+    return absl::OkStatus();
+  });
+}
+
+specinfer_status specinfer_engine_set_num_threads(specinfer_engine* engine,
+                                                  uint32_t num_threads) {
+  return Edge([&]() -> absl::Status {
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(engine, "engine"));
+    return engine->engine->executor->SetNumThreads(
+        static_cast<int>(std::min(num_threads, 2 * specinfer::kMaxThreads)));
+  });
+}
+
+specinfer_status specinfer_engine_set_priority(specinfer_engine* engine,
+                                               int32_t priority) {
+  return Edge([&]() -> absl::Status {
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(engine, "engine"));
+    SPECINFER_ASSIGN_OR_RETURN(const specinfer::ThreadPriority known,
+                               specinfer::ReadPriority(priority));
+    return engine->engine->executor->SetPriority(known);
+  });
+}
+
+specinfer_status specinfer_engine_set_duty_cycle(specinfer_engine* engine,
+                                                 float fraction) {
+  return Edge([&]() -> absl::Status {
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(engine, "engine"));
+    SPECINFER_RETURN_IF_ERROR(specinfer::CheckDutyCycle(fraction));
+    engine->engine->executor->duty_cycle().set_fraction(
+        static_cast<double>(fraction));
     return absl::OkStatus();
   });
 }

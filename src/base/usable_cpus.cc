@@ -1,13 +1,12 @@
-// NumUsableCpus of thread_pool.h: what the scheduler and the container's quota
-// leave to this process.
+// What the scheduler and the container's quota leave to this process.
+#include "src/base/usable_cpus.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <string>
 #include <string_view>
 #include <thread>
-
-#include "src/base/thread_pool.h"
 
 #if defined(__linux__)
 #include <sched.h>

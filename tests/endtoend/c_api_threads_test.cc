@@ -5,11 +5,8 @@
 
 #include "gtest/gtest.h"
 
+#include "tests/base/float_mode.h"
 #include "tests/endtoend/c_api_fixture.h"
-
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
 
 namespace specinfer_test {
 namespace {
@@ -222,33 +219,23 @@ INSTANTIATE_TEST_SUITE_P(
                     HostExecutor{"TooMuch", &RunTooMuch, 3}),
     [](const auto& test) { return std::string(test.param.name); });
 
-#if defined(__x86_64__)
-// Flush-to-zero, denormals-are-zero and rounding towards zero, as a game may
-// have set them.
-class HostFloatSettings {
- public:
-  HostFloatSettings() : saved_(_mm_getcsr()) {
-    _mm_setcsr(saved_ | 0x8040u | 0x6000u);
-  }
-  ~HostFloatSettings() { _mm_setcsr(saved_); }
-
- private:
-  const unsigned saved_;
-};
+// As a game may have set it.
+constexpr uint64_t kHostFloatMode =
+    specinfer::testing::kFlushDenormals | specinfer::testing::kRoundTowardZero;
 
 TEST(CApiFloat, HostSettingsChangeNothingAndStay) {
   const EngineOwner engine = CreateEngine();
   const ModelOwner model = LoadModel(engine);
   const Answer expected = AnswerTo(model, kPrompt);
   Answer answer;
-  unsigned before = 0, after = 0;
+  uint64_t before = 0, after = 0;
 
   std::thread([&] {
-    const HostFloatSettings settings;
-    before = _mm_getcsr() & 0xffc0u;
+    const specinfer::testing::ScopedFloatMode host(kHostFloatMode);
+    before = specinfer::testing::FloatMode();
     const EngineOwner own_engine = CreateEngine();
     answer = AnswerTo(LoadModel(own_engine), kPrompt);
-    after = _mm_getcsr() & 0xffc0u;
+    after = specinfer::testing::FloatMode();
   }).join();
 
   EXPECT_EQ(answer.tokens, expected.tokens);
@@ -261,7 +248,7 @@ TEST(CApiFloat, HostWorkersWithTheirOwnSettingsChangeNothing) {
   specinfer_engine_config config = SPECINFER_ENGINE_CONFIG_INIT;
   config.run_tasks = [](void*, uint32_t num_tasks, Task task, void* task_data) {
     std::thread([=] {
-      const HostFloatSettings settings;
+      const specinfer::testing::ScopedFloatMode host(kHostFloatMode);
       for (uint32_t i = 0; i < num_tasks; ++i) task(task_data, i);
     }).join();
   };
@@ -273,7 +260,6 @@ TEST(CApiFloat, HostWorkersWithTheirOwnSettingsChangeNothing) {
   EXPECT_EQ(answer.tokens, expected.tokens);
   EXPECT_EQ(answer.log_probabilities, expected.log_probabilities);
 }
-#endif
 
 TEST(CApiThreads, ManyThreadsReadOneModel) {
   const EngineOwner engine = CreateEngine();
