@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "absl/types/span.h"
+
 #include "src/backend/stream.h"
 #include "src/backend/tensor.h"
 #include "src/base/memory.h"
@@ -19,6 +21,18 @@ class CpuBuffer final : public Buffer {
 
  private:
   Block block_;
+};
+
+// Memory of somebody else that outlives it, such as a mapped file. Nobody
+// writes to it.
+class AdoptedBuffer final : public Buffer {
+ public:
+  explicit AdoptedBuffer(absl::Span<const uint8_t> bytes) : bytes_(bytes) {}
+  size_t size() const override { return bytes_.size(); }
+  uint8_t* host() const override { return const_cast<uint8_t*>(bytes_.data()); }
+
+ private:
+  absl::Span<const uint8_t> bytes_;
 };
 
 inline float* Floats(const Tensor& tensor) {

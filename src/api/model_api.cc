@@ -40,6 +40,9 @@ specinfer_model_memory ToC(const MemoryPlan& from) {
   to.cache_bytes_per_token = from.cache_bytes_per_token;
   to.session_bytes = from.session_bytes;
   to.total_bytes = from.total_bytes;
+  to.mapped_bytes = from.mapped_bytes;
+  to.q8_cache_bytes_per_token = from.q8_cache_bytes_per_token;
+  to.q8_session_bytes = from.q8_session_bytes;
   return to;
 }
 
@@ -65,7 +68,7 @@ uint64_t PackedBytes(const LinearWeights& weights) {
 uint64_t WeightBytes(const Weights& weights) {
   uint64_t bytes =
       PackedBytes(weights.embedding) + PackedBytes(weights.untied_head);
-  if (weights.vectors != nullptr) bytes += weights.vectors->size();
+  bytes += weights.vector_bytes;
   for (const LayerWeights& layer : weights.layers) {
     for (const LinearWeights* linear :
          {&layer.query, &layer.key, &layer.value, &layer.attention_output,
@@ -91,6 +94,8 @@ specinfer_model_properties Describe(const Model& model) {
   properties.num_parameters = CountParameters(model.file());
   properties.file_bytes = model.file().file_bytes();
   properties.weight_bytes = WeightBytes(model.weights());
+  properties.num_tensors = static_cast<uint32_t>(model.file().tensors().size());
+  properties.is_packed = model.file().is_packed() ? 1 : 0;
   return properties;
 }
 
@@ -206,15 +211,10 @@ specinfer_status specinfer_model_load(const specinfer_engine* engine,
                                specinfer::ReadPath(path, path_length));
     SPECINFER_ASSIGN_OR_RETURN(const specinfer::ModelProgress progress,
                                specinfer::ReadModelConfig(config));
-    specinfer::LoadOptions options;
-    if (progress.function != nullptr) {
-      options.progress = [&progress](float fraction) {
-        return progress.Report(fraction);
-      };
-    }
     auto handle = std::make_unique<specinfer_model>();
     SPECINFER_ASSIGN_OR_RETURN(
-        handle->model, specinfer::Model::Load(engine->engine, file, options));
+        handle->model,
+        specinfer::Model::Load(engine->engine, file, progress.Options()));
     *out_model = handle.release();
     return absl::OkStatus();
   });

@@ -22,23 +22,38 @@ absl::StatusOr<ModelProgress> ReadModelConfig(
   specinfer_model_config known = SPECINFER_MODEL_CONFIG_INIT;
   if (config != nullptr)
     SPECINFER_RETURN_IF_ERROR(ReadSizedStruct(config, kConfig, &known));
-  if (known.reserved != 0)
-    return absl::InvalidArgumentError("config->reserved must be 0");
+  if (known.reserved != 0 || known.reserved2 != 0) {
+    return absl::InvalidArgumentError(
+        "config->reserved and config->reserved2 must be 0");
+  }
+  if ((known.flags & ~SPECINFER_MODEL_COPY) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("config->flags has bits 0x",
+                     absl::Hex(known.flags & ~SPECINFER_MODEL_COPY),
+                     " that are no SPECINFER_MODEL_… of this library"));
+  }
   return ModelProgress{.function = known.progress,
-                       .user_data = known.progress_user_data};
+                       .user_data = known.progress_user_data,
+                       .packed_bytes = (known.flags & SPECINFER_MODEL_COPY) != 0
+                                           ? PackedBytes::kCopied
+                                           : PackedBytes::kMapped};
 }
 
-absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length) {
+absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length,
+                                     const char* parameter) {
   SPECINFER_ASSIGN_OR_RETURN(const std::string_view text,
-                             ReadText(path, path_length, "path"));
-  if (text.empty()) return absl::InvalidArgumentError("path is empty");
+                             ReadText(path, path_length, parameter));
+  if (text.empty())
+    return absl::InvalidArgumentError(absl::StrCat(parameter, " is empty"));
   if (text.size() > kMaxPathBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "path has ", text.size(), " bytes, the limit is ", kMaxPathBytes));
+    return absl::InvalidArgumentError(
+        absl::StrCat(parameter, " has ", text.size(), " bytes, the limit is ",
+                     kMaxPathBytes));
   }
   // The system would open another file: the one whose name ends there.
   if (text.find('\0') != std::string_view::npos)
-    return absl::InvalidArgumentError("path has a zero byte inside");
+    return absl::InvalidArgumentError(
+        absl::StrCat(parameter, " has a zero byte inside"));
   return std::string(text);
 }
 

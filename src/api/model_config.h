@@ -9,13 +9,24 @@
 #include "absl/status/statusor.h"
 
 #include "include/specinfer.h"
+#include "src/session/model.h"
 
 namespace specinfer {
 
-// The host's progress function.
+// The host's progress function, and its other wishes.
 struct ModelProgress {
   int32_t (*function)(void* user_data, float fraction) = nullptr;
   void* user_data = nullptr;
+  PackedBytes packed_bytes = PackedBytes::kMapped;
+
+  // Refers to this.
+  LoadOptions Options() const {
+    LoadOptions options;
+    options.packed_bytes = packed_bytes;
+    if (function != nullptr)
+      options.progress = [this](float fraction) { return Report(fraction); };
+    return options;
+  }
 
   // False: the host wants loading to stop.
   bool Report(float fraction) const {
@@ -27,7 +38,9 @@ struct ModelProgress {
 absl::StatusOr<ModelProgress> ReadModelConfig(
     const specinfer_model_config* config);
 
-absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length);
+// `parameter` names it in errors.
+absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length,
+                                     const char* parameter = "path");
 
 }  // namespace specinfer
 

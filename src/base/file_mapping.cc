@@ -139,6 +139,40 @@ FileMapping::~FileMapping() {
   if (is_mapped_) munmap(const_cast<uint8_t*>(data_), size_);
 }
 
+absl::Status FileMapping::CopyToMemory(Memory& memory) {
+  Descriptor descriptor;
+  descriptor.number = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor.number < 0) return SystemError(path_, errno);
+  SPECINFER_ASSIGN_OR_RETURN(
+      Block block,
+      memory.Allocate(size_, absl::StrCat("file \"", path_, "\"")));
+  for (size_t offset = 0; offset < size_;) {
+    const ssize_t count =
+        pread(descriptor.number, block.data() + offset,
+              std::min(kReadBytes, size_ - offset), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) {
+      return absl::DataLossError(
+          absl::StrCat("file \"", path_, "\": can only be read up to byte ",
+                       offset, " of ", size_));
+    }
+    offset += static_cast<size_t>(count);
+  }
+  if (is_mapped_) munmap(const_cast<uint8_t*>(data_), size_);
+  is_mapped_ = false;
+  block_ = std::move(block);
+  data_ = block_.data();
+  return absl::OkStatus();
+}
+
+void FileMapping::Prefetch(size_t offset, size_t num_bytes) const {
+  if (!is_mapped_ || offset >= size_) return;
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t first = offset / page * page;
+  const size_t last = std::min(num_bytes, size_ - offset) + offset;
+  madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_WILLNEED);
+}
+
 void FileMapping::Release(size_t offset, size_t num_bytes) const {
   if (!is_mapped_ || offset >= size_) return;
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));

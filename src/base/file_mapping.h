@@ -40,6 +40,16 @@ class FileMapping {
 
   absl::Span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  // True where the bytes are the file's own pages, which whoever shortens the
+  // file takes away.
+  bool is_mapped() const { return is_mapped_; }
+
+  // Takes the bytes into `memory` instead; what bytes() gave is then void.
+  // Errors: RESOURCE_EXHAUSTED; DATA_LOSS, the file got shorter.
+  absl::Status CopyToMemory(Memory& memory);
+
+  // Tells the system that [offset, offset + num_bytes) will be read soon.
+  void Prefetch(size_t offset, size_t num_bytes) const;
 
   // Tells the system that [offset, offset + num_bytes) will not be read again
   // soon, so that its pages stop counting as ours. The bytes stay readable.

@@ -43,6 +43,7 @@ class NumberArray {
       : type_(type), bytes_(bytes) {}
 
   MetadataType type() const { return type_; }
+  absl::Span<const uint8_t> bytes() const { return bytes_; }
   bool is_floating() const {
     return type_ == MetadataType::kFloat32 || type_ == MetadataType::kFloat64;
   }
@@ -87,6 +88,7 @@ class StringArray {
       : count_(count), bytes_(bytes) {}
 
   size_t size() const { return count_; }
+  absl::Span<const uint8_t> bytes() const { return bytes_; }
   Iterator begin() const { return Iterator(bytes_.data()); }
   Iterator end() const { return Iterator(bytes_.data() + bytes_.size()); }
 

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "src/backend/backend.h"
 #include "src/backend/tensor.h"
 #include "src/base/file_mapping.h"
 #include "src/base/memory.h"
@@ -31,19 +32,30 @@ struct TensorRecord {
   std::array<int64_t, 4> dims = {1, 1, 1,
                                  1};  // fastest first; those past `rank` are 1
   absl::Span<const uint8_t> bytes;    // not aligned in every safetensors file
+  bool is_packed = false;  // of a packed model: bytes are in its layout
+  uint64_t hash = 0;       // of a packed model: XXH3 of the bytes
 
   int64_t columns() const { return dims[0]; }  // the length of a row
   int64_t rows() const { return dims[1] * dims[2] * dims[3]; }
 };
 
+// Bytes of a packed model that are no tensor.
+struct TableRecord {
+  std::string_view name;
+  absl::Span<const uint8_t> bytes;  // aligned to 64
+  uint64_t hash = 0;                // XXH3 of the bytes
+};
+
 struct ModelContents {
   explicit ModelContents(Memory& memory)
-      : entries(memory), tensors(memory), texts(memory) {}
+      : entries(memory), tensors(memory), tables(memory), texts(memory) {}
 
   std::vector<FileMapping> files;      // those that hold tensors
   std::vector<FileMapping> documents;  // config.json, tokenizer.json
   ArenaArray<MetadataEntry> entries;
   ArenaArray<TensorRecord> tensors;
+  PackedFamily packed_family;      // of a packed model; else without name
+  ArenaArray<TableRecord> tables;  // of a packed model
   TextPool texts;  // names and values that no file holds as they are
   std::string_view tokenizer_json;
   // What Fingerprint() hashes besides samples of the weights: every byte that

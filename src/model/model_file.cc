@@ -11,8 +11,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "src/base/file_writer.h"
 #include "src/base/status_macros.h"
 #include "src/model/gguf_file.h"
+#include "src/model/packed_file.h"
 #include "src/model/safetensors_file.h"
 
 namespace specinfer {
@@ -41,7 +43,8 @@ constexpr Lookalike kLookalikes[] = {
 
 absl::StatusOr<ModelContents> ReadContents(const std::string& path,
                                            const FileReader& reader,
-                                           Memory& memory) {
+                                           Memory& memory,
+                                           PackedBytes packed_bytes) {
   absl::StatusOr<FileMapping> file = FileMapping::Open(path, reader, memory);
   if (absl::IsResourceExhausted(file.status()) ||
       absl::IsPermissionDenied(file.status()))
@@ -59,6 +62,11 @@ absl::StatusOr<ModelContents> ReadContents(const std::string& path,
   }
   const absl::Span<const uint8_t> bytes = file->bytes();
   if (IsGguf(bytes)) return ReadGguf(*std::move(file), reader, memory);
+  if (IsPackedModel(bytes)) {
+    if (packed_bytes == PackedBytes::kCopied && file->is_mapped())
+      SPECINFER_RETURN_IF_ERROR(file->CopyToMemory(memory));
+    return ReadPackedModel(*std::move(file), memory);
+  }
   if (IsSafetensors(bytes) || IsSafetensorsIndex(bytes))
     return ReadSafetensors(*std::move(file), reader, memory);
   const absl::string_view text(reinterpret_cast<const char*>(bytes.data()),
@@ -70,7 +78,7 @@ absl::StatusOr<ModelContents> ReadContents(const std::string& path,
     }
   }
   return absl::InvalidArgumentError(
-      ModelMessage(path, "is neither a GGUF nor a safetensors file"));
+      ModelMessage(path, "is no GGUF, safetensors or packed file"));
 }
 
 absl::Status AppendOrder(size_t count, ArenaArray<uint32_t>& order) {
@@ -120,9 +128,10 @@ ModelFile::ModelFile(std::string path, ModelContents contents, Memory& memory)
       tensor_order_(memory) {}
 
 absl::StatusOr<std::unique_ptr<ModelFile>> ModelFile::Open(
-    const std::string& path, const FileReader& reader, Memory& memory) {
+    const std::string& path, const FileReader& reader, Memory& memory,
+    PackedBytes packed_bytes) {
   SPECINFER_ASSIGN_OR_RETURN(ModelContents contents,
-                             ReadContents(path, reader, memory));
+                             ReadContents(path, reader, memory, packed_bytes));
   std::unique_ptr<ModelFile> file(
       new ModelFile(path, std::move(contents), memory));
   SPECINFER_RETURN_IF_ERROR(file->Index());
@@ -285,16 +294,45 @@ absl::StatusOr<std::vector<uint64_t>> ModelFile::GetUintPerLayer(
   return layers;
 }
 
-void ModelFile::Release(const TensorRecord& tensor) const {
+const FileMapping* ModelFile::FindFile(const TensorRecord& tensor,
+                                       size_t* offset) const {
   for (const FileMapping& file : contents_.files) {
     const uint8_t* begin = file.bytes().data();
     if (tensor.bytes.data() < begin ||
         tensor.bytes.data() >= begin + file.bytes().size())
       continue;
-    file.Release(static_cast<size_t>(tensor.bytes.data() - begin),
-                 tensor.bytes.size());
-    return;
+    *offset = static_cast<size_t>(tensor.bytes.data() - begin);
+    return &file;
   }
+  return nullptr;
+}
+
+void ModelFile::Prefetch(const TensorRecord& tensor) const {
+  size_t offset = 0;
+  if (const FileMapping* file = FindFile(tensor, &offset))
+    file->Prefetch(offset, tensor.bytes.size());
+}
+
+void ModelFile::Release(const TensorRecord& tensor) const {
+  size_t offset = 0;
+  if (const FileMapping* file = FindFile(tensor, &offset))
+    file->Release(offset, tensor.bytes.size());
+}
+
+absl::Span<const uint8_t> ModelFile::FindTable(std::string_view name) const {
+  for (const TableRecord& table : tables()) {
+    if (table.name == name) return table.bytes;
+  }
+  return {};
+}
+
+bool ModelFile::Holds(const std::string& path) const {
+  const auto is_same = [&](const FileMapping& file) {
+    return IsSameFile(file.path(), path);
+  };
+  return std::any_of(contents_.files.begin(), contents_.files.end(), is_same) ||
+         std::any_of(contents_.documents.begin(), contents_.documents.end(),
+                     is_same);
 }
 
 uint64_t ModelFile::Fingerprint() const {

@@ -21,6 +21,9 @@
 
 namespace specinfer {
 
+// How a packed model's bytes come into memory.
+enum class PackedBytes : uint8_t { kMapped, kCopied };
+
 // Immutable and thread-safe. Every view it gives out lives as long as it does.
 //
 // A safetensors model answers under the same keys as a GGUF file, with three
@@ -33,14 +36,16 @@ namespace specinfer {
 class ModelFile {
  public:
   // `path`: a .gguf file (of a split model the first), a .safetensors file, the
-  // index of a sharded safetensors model, or the folder of either. Contents
+  // index of a sharded safetensors model, the folder of either, or a packed
+  // model. Contents
   // decide, not endings. Everything in the files is checked before it is
   // believed.
   // Errors: those of FileMapping::Open; INVALID_ARGUMENT (a broken file, naming
   // the field); UNIMPLEMENTED (a version, element type or architecture that
   // this library does not read); RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(
-      const std::string& path, const FileReader& reader, Memory& memory);
+      const std::string& path, const FileReader& reader, Memory& memory,
+      PackedBytes packed_bytes = PackedBytes::kMapped);
 
   ModelFile(const ModelFile&) = delete;
   ModelFile& operator=(const ModelFile&) = delete;
@@ -81,9 +86,29 @@ class ModelFile {
   }
   const TensorRecord* FindTensor(std::string_view name) const;
 
+  // Tells the system that the tensor's bytes will be read soon.
+  void Prefetch(const TensorRecord& tensor) const;
   // Tells the system that the tensor's bytes will not be read again soon; they
   // stay readable.
   void Release(const TensorRecord& tensor) const;
+
+  // Of a packed model, whose tensors are in a backend's own layout.
+  bool is_packed() const { return !contents_.packed_family.name.empty(); }
+  PackedFamily packed_family() const { return contents_.packed_family; }
+  // All of its bytes: those of every tensor and table lie within.
+  absl::Span<const uint8_t> packed_bytes() const {
+    return contents_.files.front().bytes();
+  }
+  // True where the bytes are the file's own pages.
+  bool is_mapped() const { return contents_.files.front().is_mapped(); }
+  absl::Span<const TableRecord> tables() const {
+    return contents_.tables.span();
+  }
+  // Empty where there is no such table.
+  absl::Span<const uint8_t> FindTable(std::string_view name) const;
+
+  // True where `path` is one of the model's files.
+  bool Holds(const std::string& path) const;
 
   // The text of tokenizer.json; empty for GGUF, whose vocabulary is in its
   // keys.
@@ -95,6 +120,8 @@ class ModelFile {
 
  private:
   ModelFile(std::string path, ModelContents contents, Memory& memory);
+  // The file that holds the tensor, and where in it.
+  const FileMapping* FindFile(const TensorRecord& tensor, size_t* offset) const;
   // Sorts names for look-up and refuses doubles.
   absl::Status Index();
 

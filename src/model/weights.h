@@ -31,7 +31,8 @@ struct LayerWeights {
 };
 
 struct Weights {
-  std::unique_ptr<Buffer> vectors;  // all norms and biases
+  std::unique_ptr<Buffer> vectors;  // all norms and biases lie in it
+  size_t vector_bytes = 0;          // of these
   LinearWeights embedding;          // [vocabulary, hidden]
   LinearWeights untied_head;  // [vocabulary, hidden]; no weight: the embedding
                               // is the head
@@ -45,15 +46,16 @@ struct Weights {
 
 // Packs every tensor the architecture names, in file order so that the source
 // streams, and lets the file's pages go as it does. `progress` gets a fraction
-// after each tensor and returns false to cancel.
-// Errors: INVALID_ARGUMENT (missing tensor or wrong shape, named),
-// UNIMPLEMENTED (type), RESOURCE_EXHAUSTED, CANCELLED.
+// after each tensor and returns false to cancel. A packed model is used where
+// it is: `file` must outlive the weights. Errors: INVALID_ARGUMENT (missing
+// tensor or wrong shape, named), UNIMPLEMENTED (type, a packed model of another
+// layout), RESOURCE_EXHAUSTED, CANCELLED.
 absl::StatusOr<Weights> LoadWeights(const ModelFile& file,
                                     const Architecture& architecture,
                                     Backend& backend,
                                     const std::function<bool(float)>& progress);
 
-// The bytes LoadWeights will take.
+// The bytes of all weights as LoadWeights leaves them, mapped or not.
 absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
                                          const Architecture& architecture,
                                          const Backend& backend);

@@ -7,6 +7,7 @@
 #include "src/base/text.h"
 #include "src/forward/architectures.h"
 #include "src/forward/decoder.h"
+#include "src/forward/pass_cost.h"
 #include "src/session/session.h"
 
 namespace specinfer {
@@ -24,28 +25,36 @@ std::vector<uint64_t> AllBits(size_t num_bits) {
 
 }  // namespace
 
+std::function<bool(float fraction)> LoadOptions::Progress() const {
+  return [this](float fraction) {
+    if (is_cancelled != nullptr &&
+        is_cancelled->load(std::memory_order_relaxed))
+      return false;
+    return !progress || progress(fraction);
+  };
+}
+
 absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
     std::shared_ptr<const Engine> engine, const std::string& path,
     const LoadOptions& options) {
   std::shared_ptr<Model> model(new Model());
   model->engine_ = std::move(engine);
-  SPECINFER_ASSIGN_OR_RETURN(model->file_,
-                             ModelFile::Open(path, model->engine_->file_reader,
-                                             *model->engine_->memory));
+  SPECINFER_ASSIGN_OR_RETURN(
+      model->file_,
+      ModelFile::Open(path, model->engine_->file_reader,
+                      *model->engine_->memory, options.packed_bytes));
   SPECINFER_ASSIGN_OR_RETURN(model->architecture_,
                              DescribeArchitecture(*model->file_));
-  model->cache_layout_ = MakeCacheLayout(model->architecture_);
+  model->f16_cache_layout_ =
+      MakeCacheLayout(model->architecture_, CacheType::kF16);
+  model->q8_cache_layout_ =
+      MakeCacheLayout(model->architecture_, CacheType::kQ8);
   SPECINFER_ASSIGN_OR_RETURN(model->tokenizer_,
                              Tokenizer::Create(*model->file_));
-  const auto keep_going = [&](float fraction) {
-    if (options.is_cancelled != nullptr &&
-        options.is_cancelled->load(std::memory_order_relaxed))
-      return false;
-    return !options.progress || options.progress(fraction);
-  };
-  SPECINFER_ASSIGN_OR_RETURN(model->weights_,
-                             LoadWeights(*model->file_, model->architecture_,
-                                         *model->engine_->backend, keep_going));
+  SPECINFER_ASSIGN_OR_RETURN(
+      model->weights_,
+      LoadWeights(*model->file_, model->architecture_, *model->engine_->backend,
+                  options.Progress()));
   model->PrepareChat();
   model->PrepareTokenSets();
   return model;
@@ -76,19 +85,31 @@ void Model::PrepareTokenSets() {
   const size_t vocabulary_size =
       static_cast<size_t>(architecture_.vocabulary_size);
   samplable_tokens_ = AllBits(vocabulary_size);
-  endless_tokens_ = samplable_tokens_;
   dry_breakers_.assign(samplable_tokens_.size(), 0);
   for (size_t i = 0; i < vocabulary_size; ++i) {
     const Token token = static_cast<Token>(i);
-    if (!tokenizer_->HasText(token)) ClearBit(samplable_tokens_, i);
-    if (!tokenizer_->HasText(token) || tokenizer_->IsEndOfGeneration(token))
-      ClearBit(endless_tokens_, i);
-    if (!tokenizer_->HasText(token)) continue;
-    const std::string_view bytes =
-        tokenizer_->TokenBytes(token, /*show_special=*/true);
-    if (bytes.find_first_of("\n:\"*") != std::string_view::npos)
-      dry_breakers_[i / 64] |= uint64_t{1} << (i % 64);
+    if (!tokenizer_->HasText(token)) {
+      ClearBit(samplable_tokens_, i);
+      continue;
+    }
+    // Most texts are too short for a search to pay.
+    for (const char letter :
+         tokenizer_->TokenBytes(token, /*show_special=*/true)) {
+      if (letter == '\n' || letter == ':' || letter == '"' || letter == '*') {
+        dry_breakers_[i / 64] |= uint64_t{1} << (i % 64);
+        break;
+      }
+    }
   }
+  endless_tokens_ = samplable_tokens_;
+  for (const Token token : tokenizer_->end_of_generation()) {
+    if (static_cast<size_t>(token) < vocabulary_size)
+      ClearBit(endless_tokens_, static_cast<size_t>(token));
+  }
+}
+
+absl::StatusOr<MachineRates> Model::Measure() const {
+  return engine_->backend->Measure(PassWeights(weights_));
 }
 
 absl::StatusOr<MemoryPlan> Model::Plan(const Engine& engine,
@@ -104,11 +125,20 @@ absl::StatusOr<MemoryPlan> Model::Plan(const Engine& engine,
   plan.file_bytes = file->file_bytes();
   SPECINFER_ASSIGN_OR_RETURN(
       plan.weight_bytes, PlanWeightBytes(*file, architecture, *engine.backend));
-  const CacheLayout layout = MakeCacheLayout(architecture);
-  plan.cache_bytes_per_token = layout.bytes_per_token();
+  const CacheLayout f16 = MakeCacheLayout(architecture, CacheType::kF16);
+  plan.cache_bytes_per_token = f16.bytes_per_token();
   plan.session_bytes =
-      Session::PlanBytes(*engine.backend, architecture, layout, context_tokens);
-  plan.total_bytes = plan.weight_bytes + plan.session_bytes;
+      Session::PlanBytes(*engine.backend, architecture, f16, context_tokens);
+  const CacheLayout q8 = MakeCacheLayout(architecture, CacheType::kQ8);
+  plan.q8_cache_bytes_per_token = q8.bytes_per_token();
+  plan.q8_session_bytes =
+      Session::PlanBytes(*engine.backend, architecture, q8, context_tokens);
+  if (file->is_packed()) {
+    // A host's reader has to bring all of the file into memory.
+    if (!file->is_mapped()) plan.weight_bytes = plan.file_bytes;
+    if (file->is_mapped()) plan.mapped_bytes = plan.weight_bytes;
+  }
+  plan.total_bytes = plan.weight_bytes - plan.mapped_bytes + plan.session_bytes;
   return plan;
 }
 

@@ -28,6 +28,10 @@ struct LoadOptions {
       progress;  // returns false to cancel; may be empty
   const std::atomic<bool>* is_cancelled =
       nullptr;  // looked at between tensors; may be null
+  PackedBytes packed_bytes = PackedBytes::kMapped;
+
+  // `progress` that also looks at is_cancelled. Refers to this.
+  std::function<bool(float fraction)> Progress() const;
 };
 
 // What a model will take, told from its header alone.
@@ -35,9 +39,12 @@ struct MemoryPlan {
   int32_t max_context_tokens = 0;
   uint64_t file_bytes = 0;
   uint64_t weight_bytes = 0;
+  uint64_t mapped_bytes = 0;  // of weight_bytes: the file's own pages
   uint64_t cache_bytes_per_token = 0;
   uint64_t session_bytes = 0;
-  uint64_t total_bytes = 0;
+  uint64_t q8_cache_bytes_per_token = 0;
+  uint64_t q8_session_bytes = 0;
+  uint64_t total_bytes = 0;  // charged to the budget: not what is mapped
 };
 
 class Model {
@@ -54,7 +61,12 @@ class Model {
   const Architecture& architecture() const { return architecture_; }
   const Weights& weights() const { return weights_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
-  const CacheLayout& cache_layout() const { return cache_layout_; }
+  const CacheLayout& cache_layout(CacheType type = CacheType::kF16) const {
+    return type == CacheType::kQ8 ? q8_cache_layout_ : f16_cache_layout_;
+  }
+
+  // What bounds this model's passes on this machine, now.
+  absl::StatusOr<MachineRates> Measure() const;
 
   bool has_chat_template() const { return chat_template_ != nullptr; }
   // Errors: FAILED_PRECONDITION (no template), UNIMPLEMENTED (its template has
@@ -84,7 +96,7 @@ class Model {
   std::shared_ptr<const Engine> engine_;
   std::unique_ptr<ModelFile> file_;
   Architecture architecture_;
-  CacheLayout cache_layout_;
+  CacheLayout f16_cache_layout_, q8_cache_layout_;
   Weights weights_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> chat_template_;

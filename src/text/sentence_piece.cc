@@ -17,18 +17,28 @@ uint32_t RankOfScore(float score) {
 }  // namespace
 
 SentencePiece::SentencePiece(const Vocabulary& vocabulary,
-                             const TokenIndex& index)
+                             const TextTable& index)
+    : SentencePiece(vocabulary, index, {}) {
+  inner_pairs_.resize(kNumPairWords);
+  for (Token token = 0; static_cast<size_t>(token) < vocabulary.texts.size();
+       ++token) {
+    if (vocabulary.kinds[static_cast<size_t>(token)] == TokenKind::kNormal)
+      NoteInnerPairs(vocabulary.texts[token]);
+  }
+}
+
+SentencePiece::SentencePiece(const Vocabulary& vocabulary,
+                             const TextTable& index,
+                             absl::Span<const uint64_t> inner_pairs)
     : vocabulary_(&vocabulary),
       index_(&index),
-      inner_pairs_(kNumPairBits / 64) {
+      inner_pairs_(inner_pairs.begin(), inner_pairs.end()) {
   for (Token token = 0; static_cast<size_t>(token) < vocabulary.texts.size();
        ++token) {
     if (vocabulary.kinds[static_cast<size_t>(token)] != TokenKind::kNormal)
       continue;
-    const std::string_view text = vocabulary.texts[token];
-    NoteInnerPairs(text);
-    max_token_bytes_ =
-        std::max(max_token_bytes_, static_cast<int32_t>(text.size()));
+    max_token_bytes_ = std::max(
+        max_token_bytes_, static_cast<int32_t>(vocabulary.texts[token].size()));
   }
 }
 

@@ -5,7 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
+
 #include "src/text/symbol_merger.h"
+#include "src/text/text_table.h"
 #include "src/text/vocabulary.h"
 
 namespace specinfer {
@@ -14,7 +17,13 @@ namespace specinfer {
 // must outlive it and stay where they are.
 class SentencePiece {
  public:
-  SentencePiece(const Vocabulary& vocabulary, const TokenIndex& index);
+  SentencePiece(const Vocabulary& vocabulary, const TextTable& index);
+  // With what inner_pairs() of another gave; kNumPairWords of them.
+  SentencePiece(const Vocabulary& vocabulary, const TextTable& index,
+                absl::Span<const uint64_t> inner_pairs);
+
+  static constexpr size_t kNumPairWords = (size_t{1} << 20) / 64;
+  absl::Span<const uint64_t> inner_pairs() const { return inner_pairs_; }
 
   // True where no token holds these two characters side by side, so that no
   // merge can cross. May be false without need, never true.
@@ -29,16 +38,15 @@ class SentencePiece {
              SymbolMerger& merger) const;
 
  private:
-  static constexpr uint32_t kNumPairBits = 1 << 20;
   static uint32_t PairBit(char32_t left, char32_t right) {
     return (left * 0x9E3779B1u ^ right * 0x85EBCA77u) >> 12;
   }
   void NoteInnerPairs(std::string_view text);
 
   const Vocabulary* vocabulary_;
-  const TokenIndex* index_;
+  const TextTable* index_;
   int32_t max_token_bytes_ = 0;
-  std::vector<uint64_t> inner_pairs_;  // kNumPairBits bits
+  std::vector<uint64_t> inner_pairs_;  // [kNumPairWords]
 };
 
 }  // namespace specinfer

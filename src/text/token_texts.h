@@ -11,6 +11,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
+#include "absl/types/span.h"
 
 #include "src/base/text.h"
 
@@ -31,6 +32,15 @@ class TokenTexts {
   }
 
   void Reserve(size_t num_tokens) { ends_.reserve(num_tokens); }
+
+  // All texts side by side, and where each ends.
+  std::string_view bytes() const { return bytes_; }
+  absl::Span<const uint32_t> ends() const { return ends_; }
+  // REQUIRES: `ends` ascend, and the last is the size of `bytes`.
+  void Assign(std::string_view bytes, absl::Span<const uint32_t> ends) {
+    bytes_.assign(bytes);
+    ends_.assign(ends.begin(), ends.end());
+  }
 
   // The text of token size().
   // REQUIRES: num_bytes() stays below 2^32.

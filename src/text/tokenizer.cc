@@ -23,6 +23,17 @@ bool IsBlank(char character) {
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Create(
     const ModelFile& file) {
+  const absl::Span<const uint8_t> table = file.FindTable(kTableName);
+  if (!table.empty()) {
+    SPECINFER_ASSIGN_OR_RETURN(TokenizerTables tables,
+                               ReadTokenizerTables(table, file.path()));
+    SPECINFER_ASSIGN_OR_RETURN(
+        PreTokenizer pre_tokenizer,
+        PreTokenizer::Create(tables.vocabulary.pre_tokenizer));
+    Vocabulary vocabulary = std::move(tables.vocabulary);
+    return std::unique_ptr<Tokenizer>(
+        new Tokenizer(std::move(vocabulary), std::move(pre_tokenizer), tables));
+  }
   SPECINFER_ASSIGN_OR_RETURN(Vocabulary vocabulary, LoadVocabulary(file));
   return Create(std::move(vocabulary));
 }
@@ -38,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> Tokenizer::Create(
 Tokenizer::Tokenizer(Vocabulary vocabulary, PreTokenizer pre_tokenizer)
     : vocabulary_(std::move(vocabulary)),
       pre_tokenizer_(std::move(pre_tokenizer)),
-      byte_pair_(vocabulary_.merges),
+      byte_pair_(vocabulary_.merges, vocabulary_.texts.size()),
       normal_tokens_(vocabulary_.texts) {
   vocabulary_.merges = {};  // byte_pair_ has them
   const bool is_byte_pair = vocabulary_.model == TokenizerModel::kBytePair;
@@ -47,6 +58,30 @@ Tokenizer::Tokenizer(Vocabulary vocabulary, PreTokenizer pre_tokenizer)
   if (!is_byte_pair)
     sentence_piece_ =
         std::make_unique<const SentencePiece>(vocabulary_, normal_tokens_);
+}
+
+Tokenizer::Tokenizer(Vocabulary vocabulary, PreTokenizer pre_tokenizer,
+                     const TokenizerTables& tables)
+    : vocabulary_(std::move(vocabulary)),
+      pre_tokenizer_(std::move(pre_tokenizer)),
+      byte_pair_(tables.merge_starts, tables.merges),
+      normal_tokens_(vocabulary_.texts) {
+  normal_tokens_.Adopt(tables.text_slots, tables.max_probes);
+  FillScanner();
+  if (vocabulary_.model != TokenizerModel::kBytePair)
+    sentence_piece_ = std::make_unique<const SentencePiece>(
+        vocabulary_, normal_tokens_, tables.inner_pairs);
+}
+
+std::vector<uint8_t> Tokenizer::WriteTable() const {
+  TokenizerTables tables;
+  tables.merge_starts = byte_pair_.starts();
+  tables.merges = byte_pair_.merges();
+  tables.text_slots = normal_tokens_.slots();
+  tables.max_probes = normal_tokens_.max_probes();
+  if (sentence_piece_ != nullptr)
+    tables.inner_pairs = sentence_piece_->inner_pairs();
+  return WriteTokenizerTables(vocabulary_, tables);
 }
 
 void Tokenizer::FillIndex() {

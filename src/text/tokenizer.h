@@ -17,20 +17,29 @@
 #include "src/text/pre_tokenizer.h"
 #include "src/text/sentence_piece.h"
 #include "src/text/special_scanner.h"
+#include "src/text/text_table.h"
+#include "src/text/tokenizer_tables.h"
 #include "src/text/vocabulary.h"
 
 namespace specinfer {
 
-// Immutable and thread-safe. Keeps nothing of the file it was made from.
+// Immutable and thread-safe. Keeps nothing of the file it was made from, unless
+// that is a packed model, which must outlive it.
 class Tokenizer {
  public:
-  // From the tokenizer.ggml.* keys, or tokenizer.json where the model has one.
+  // From the tokenizer.ggml.* keys, tokenizer.json where the model has one, or
+  // a packed model's tables.
   // Errors: INVALID_ARGUMENT, naming the key; UNIMPLEMENTED, naming the
   // tokenizer or pre-tokenizer.
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Create(
       const ModelFile& file);
   static absl::StatusOr<std::unique_ptr<Tokenizer>> Create(
       Vocabulary vocabulary);
+
+  // The name of the table that a packed model keeps, and its bytes: a
+  // FlatBuffer (tokenizer_tables.fbs). The same for the same vocabulary.
+  static constexpr std::string_view kTableName = "tokenizer";
+  std::vector<uint8_t> WriteTable() const;
 
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
@@ -83,6 +92,8 @@ class Tokenizer {
   };
 
   Tokenizer(Vocabulary vocabulary, PreTokenizer pre_tokenizer);
+  Tokenizer(Vocabulary vocabulary, PreTokenizer pre_tokenizer,
+            const TokenizerTables& tables);
   void FillScanner();
   void FillIndex();
 
@@ -105,7 +116,7 @@ class Tokenizer {
   Vocabulary vocabulary_;
   PreTokenizer pre_tokenizer_;
   BytePair byte_pair_;
-  TokenIndex normal_tokens_;  // empty where no text is looked up
+  TextTable normal_tokens_;  // empty where no text is looked up
   std::unique_ptr<const SentencePiece> sentence_piece_;  // null for kBytePair
   SpecialScanner scanner_;
 };

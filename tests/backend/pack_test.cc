@@ -9,6 +9,7 @@
 
 #include "backends/cpu/reference/dequantize.h"
 #include "tests/backend/weight_cases.h"
+#include "xxhash.h"
 
 namespace specinfer::cpu {
 namespace {
@@ -117,6 +118,49 @@ TEST_P(PackTest, TakesTheBytesThatWerePlanned) {
 
   EXPECT_EQ(weight->packed_bytes, PackedWeightBytes(GetParam(), 17, inputs));
   EXPECT_EQ(AsPacked(*weight).block.size(), weight->packed_bytes);
+  EXPECT_EQ(weight->bytes().size(), weight->packed_bytes);
+}
+
+TEST_P(PackTest, AdoptsThePackedBytesInPlace) {
+  const int64_t outputs = 21, inputs = 2 * InputUnit(GetParam());
+  const std::vector<uint8_t> bytes =
+      RandomWeightBytes(GetParam(), outputs, inputs, WeightKind::kSane, 1);
+  for (const Isa isa : MachineIsas()) {
+    if (isa == Isa::kReference) continue;
+    Workbench bench(isa, 1, {});
+    const auto packed = bench.Pack(GetParam(), outputs, inputs, bytes);
+    const auto adopted =
+        AdoptWeight({GetParam(), outputs, inputs, packed->bytes(), "x"}, isa);
+    ASSERT_TRUE(adopted.ok()) << adopted.status();
+
+    EXPECT_EQ((*adopted)->bytes().data(), packed->bytes().data());
+    EXPECT_EQ(FirstDifference(bench.Embed(**adopted, {0, 20}, 1.0f),
+                              bench.Embed(*packed, {0, 20}, 1.0f)),
+              "");
+  }
+}
+
+TEST_P(PackTest, AdoptsNothingOfAnotherSizeOrUnaligned) {
+  const int64_t inputs = 2 * InputUnit(GetParam());
+  const size_t num_bytes = PackedWeightBytes(GetParam(), 16, inputs);
+  Memory memory(0);
+  const Block block = *memory.Allocate(num_bytes + 64, "test");
+  const auto adopt = [&](int64_t outputs, size_t offset, size_t count) {
+    return AdoptWeight({GetParam(),
+                        outputs,
+                        inputs,
+                        {block.data() + offset, count},
+                        "x"},
+                       Isa::kAvx2)
+        .status()
+        .code();
+  };
+
+  EXPECT_EQ(adopt(16, 0, num_bytes), absl::StatusCode::kOk);
+  EXPECT_EQ(adopt(16, 0, num_bytes - 1), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(adopt(16, 0, num_bytes + 1), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(adopt(17, 0, num_bytes), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(adopt(16, 2, num_bytes), absl::StatusCode::kInvalidArgument);
 }
 
 // Q3_K's 6-bit scales become bytes, which is 3.6 %.
@@ -166,6 +210,51 @@ TEST_P(PackTest, RefusesOneByteTooFewOrTooMany) {
 
 INSTANTIATE_TEST_SUITE_P(Types, PackTest, ::testing::ValuesIn(kWeightTypes),
                          TypeName);
+
+// Packed files hold these bytes: another hash is another kPackedVersion.
+struct LayoutHash {
+  DType dtype;
+  uint64_t hash;
+};
+constexpr LayoutHash kLayoutHashes[] = {
+    {DType::kF32, 0x6f694f1c337fb2a9},   {DType::kF16, 0x07b8628395009f01},
+    {DType::kBF16, 0x07b8628395009f01},  {DType::kQ4_0, 0x53ec4dae1c3a0fdc},
+    {DType::kQ4_1, 0x0f4880a9f429bdaa},  {DType::kQ5_0, 0x823a22fb2da79c4c},
+    {DType::kQ5_1, 0xd601f383ed5679dc},  {DType::kQ8_0, 0x6487dc89ed71e250},
+    {DType::kQ2_K, 0x74d480b640b7c8e9},  {DType::kQ3_K, 0xacaea60322c77b6f},
+    {DType::kQ4_K, 0xa8c1cd7d859126d5},  {DType::kQ5_K, 0x345c3360902eaf9c},
+    {DType::kQ6_K, 0x320903e7269ba6b7},  {DType::kIQ4_NL, 0x53ec4dae1c3a0fdc},
+    {DType::kIQ4_XS, 0x5c2347b75a622117}};
+
+class PackedLayoutTest : public ::testing::TestWithParam<LayoutHash> {};
+
+TEST_P(PackedLayoutTest, VersionOneNeverChanges) {
+  const DType dtype = GetParam().dtype;
+  uint64_t hash = 0;
+  for (const int64_t outputs : {1, 16, 21, 40}) {
+    for (const int64_t units : {1, 2, 3}) {
+      const int64_t inputs =
+          units * (InputUnit(dtype) == 1 ? 96 : InputUnit(dtype));
+      Workbench bench(Isa::kAvx2, 2, {});
+      const auto weight = bench.Pack(
+          dtype, outputs, inputs,
+          RandomWeightBytes(dtype, outputs, inputs, WeightKind::kHostile,
+                            static_cast<uint64_t>(outputs * 10 + units)));
+      hash = XXH3_64bits_withSeed(weight->bytes().data(),
+                                  weight->bytes().size(), hash);
+    }
+  }
+
+  EXPECT_EQ(kPackedVersion, 1u);
+  EXPECT_EQ(hash, GetParam().hash);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, PackedLayoutTest,
+                         ::testing::ValuesIn(kLayoutHashes),
+                         [](const auto& type) {
+                           return std::string(
+                               GetDTypeTraits(type.param.dtype).name);
+                         });
 
 TEST(Pack, RefusesTypesThatAreNoWeights) {
   Memory memory(0);

@@ -290,7 +290,7 @@ TEST(ModelFile, RecognisesZip) {
 
 TEST(ModelFile, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(MessageOf("x"),
-            "model \"m\": is neither a GGUF nor a safetensors file");
+            "model \"m\": is no GGUF, safetensors or packed file");
 }
 
 TEST(ModelFile, RefusesAMissingFile) {

@@ -3,10 +3,12 @@
 #include <memory>
 #include <string>
 
+#include "bounds.h"
 #include "failure.h"
 #include "model_list.h"
 #include "options.h"
 #include "processor.h"
+#include "progress_bar.h"
 #include "verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -21,6 +23,8 @@ using Json = nlohmann::ordered_json;
 struct InspectOptions {
   ModelOptions model;
   uint32_t num_context_tokens = 0;
+  bool measures = false;
+  bool verifies = false;
   bool prints_json = false;
 };
 
@@ -75,8 +79,11 @@ Json Memory(const specinfer_engine* engine, const std::string& path,
                                               : num_context_tokens},
           {"file_bytes", memory.file_bytes},
           {"weight_bytes", memory.weight_bytes},
+          {"mapped_bytes", memory.mapped_bytes},
           {"cache_bytes_per_token", memory.cache_bytes_per_token},
           {"session_bytes", memory.session_bytes},
+          {"q8_cache_bytes_per_token", memory.q8_cache_bytes_per_token},
+          {"q8_session_bytes", memory.q8_session_bytes},
           {"total_bytes", memory.total_bytes}};
 }
 
@@ -89,7 +96,86 @@ Json Properties(const specinfer_model* model) {
           {"max_context", properties.max_context_tokens},
           {"chat_template", properties.has_chat_template != 0},
           {"fill_in_middle", properties.has_fill_in_middle != 0},
-          {"adds_bos", properties.adds_bos != 0}};
+          {"adds_bos", properties.adds_bos != 0},
+          {"packed", properties.is_packed != 0}};
+}
+
+Json Tensors(const specinfer_model* model) {
+  const uint32_t num_tensors = GetProperties(model).num_tensors;
+  Json list = Json::array();
+  for (uint32_t index = 0; index < num_tensors; ++index) {
+    specinfer_model_tensor tensor = SPECINFER_MODEL_TENSOR_INIT;
+    Check(specinfer_model_get_tensor(model, index, &tensor));
+    Json shape = Json::array();
+    for (uint32_t axis = 0; axis < tensor.num_dimensions; ++axis) {
+      shape.push_back(tensor.dimensions[axis]);
+    }
+    list.push_back({{"name", std::string(tensor.name, tensor.name_length)},
+                    {"type", std::string(tensor.type)},
+                    {"shape", shape},
+                    {"bytes", tensor.num_bytes}});
+  }
+  return list;
+}
+
+void PrintTensors(const Json& tensors) {
+  std::printf("\ntensors\n");
+  for (const Json& tensor : tensors) {
+    std::string shape;
+    for (const Json& dimension : tensor["shape"]) {
+      shape += (shape.empty() ? "" : " x ") + dimension.dump();
+    }
+    std::printf("  %-36s %-7s %-18s %12s\n",
+                tensor["name"].get<std::string>().c_str(),
+                tensor["type"].get<std::string>().c_str(), shape.c_str(),
+                tensor["bytes"].dump().c_str());
+  }
+}
+
+int32_t ShowProgress(void* user_data, float fraction) {
+  static_cast<ProgressBar*>(user_data)->Show(static_cast<double>(fraction));
+  return 0;
+}
+
+void Verify(const InspectOptions& options) {
+  const std::string path = FindModel(options.model.model);
+  const Engine engine =
+      CreateEngine(options.model.num_threads, options.model.backend);
+  ProgressBar bar("verifying");
+  specinfer_model_config config = SPECINFER_MODEL_CONFIG_INIT;
+  config.progress = ShowProgress;
+  config.progress_user_data = &bar;
+  uint64_t num_hashes = 0;
+  const specinfer_status status = specinfer_model_verify(
+      engine.get(), path.data(), path.size(), &config, &num_hashes);
+  bar.Clear();
+  Check(status);
+  if (options.prints_json) {
+    std::printf(
+        "%s\n",
+        Json({{"file", path}, {"hashes", num_hashes}, {"structure", true}})
+            .dump(2, ' ', false, Json::error_handler_t::replace)
+            .c_str());
+  } else if (num_hashes == 0) {
+    std::printf(
+        "%s: the structure is sound; the file keeps no hashes to verify its "
+        "tensors with\n",
+        path.c_str());
+  } else {
+    std::printf("%s: the structure is sound, all %llu hashes fit\n",
+                path.c_str(), static_cast<unsigned long long>(num_hashes));
+  }
+}
+
+// What the machine does at best with this model's weights.
+Json Rates(const specinfer_model* model) {
+  constexpr int kNumSamples = 5;
+  Bounds bounds(model);
+  for (int sample = 0; sample < kNumSamples; ++sample) bounds.Sample();
+  const specinfer_machine_rates rates = bounds.Rates();
+  return {{"bandwidth_gbs", 1e-9 * rates.read_bytes_per_second},
+          {"peak_int8_gmacs", 1e-9 * rates.int8_products_per_second},
+          {"peak_float_gmacs", 1e-9 * rates.float_products_per_second}};
 }
 
 // Byte counts as "98.4 MB", everything else as it is.
@@ -106,6 +192,11 @@ std::string Value(const std::string& key, const Json& value) {
     return text;
   }
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_number_float()) {
+    char text[40];
+    std::snprintf(text, sizeof(text), "%.1f", value.get<double>());
+    return text;
+  }
   return value.dump();
 }
 
@@ -127,6 +218,7 @@ void PrintTable(const Json& report) {
 }
 
 void Inspect(const InspectOptions& options) {
+  if (options.verifies) return Verify(options);
   const LoadedModel loaded = LoadModel(options.model);
   const specinfer_model* model = loaded.model.get();
   const specinfer_engine_statistics engine = GetStatistics(loaded.engine.get());
@@ -140,13 +232,17 @@ void Inspect(const InspectOptions& options) {
   report["processor"] = {{"name", ProcessorName()},
                          {"backend", std::string(engine.backend)},
                          {"threads", engine.num_threads}};
+  if (options.measures) report["measured"] = Rates(model);
+  const Json tensors = Tensors(model);
   if (options.prints_json) {
+    report["tensors"] = tensors;
     std::printf("%s\n", report
                             .dump(/*indent=*/2, ' ', /*ensure_ascii=*/false,
                                   Json::error_handler_t::replace)
                             .c_str());
   } else {
     PrintTable(report);
+    PrintTensors(tensors);
   }
 }
 
@@ -159,6 +255,12 @@ void AddInspect(CLI::App& app) {
   AddModelOptions(*verb, options->model);
   verb->add_option("--context", options->num_context_tokens,
                    "Context in tokens to plan for; 0: the model's own");
+  verb->add_flag("--measure", options->measures,
+                 "Also measure what the machine does at best: GB/s of reading "
+                 "the weights, multiply-adds per second");
+  verb->add_flag("--verify", options->verifies,
+                 "Only check the file: its structure, and every byte of a "
+                 "packed one against the hashes it keeps");
   verb->add_flag("--json", options->prints_json, "Print JSON");
   verb->callback([options] { Inspect(*options); });
 }

@@ -14,12 +14,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/types/span.h"
+
 #include "backends/cpu/isa.h"
 #include "src/backend/backend.h"
 #include "src/base/memory.h"
 
 namespace specinfer::cpu {
 
+// Of the layouts below, in files: a change of any of their bytes is another
+// version.
+inline constexpr uint32_t kPackedVersion = 1;
 inline constexpr int kGroupOutputs = 16;
 inline constexpr int kBlockInputs = 32;
 inline constexpr int kNumVectors = 8;  // of 64 bytes, per block
@@ -43,6 +48,9 @@ enum class Codes : uint8_t {
 inline constexpr int8_t kTable4Values[16] = {
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
+// What a layer's inputs are turned into before they meet its weights.
+enum class Activations : uint8_t { kFloats, kBlocks, kSpans };
+
 struct PackedLayout {
   DType dtype;
   Codes codes;
@@ -57,6 +65,11 @@ struct PackedLayout {
                    // 2 (one per 16 inputs)
 
   constexpr bool is_float() const { return header_inputs == 0; }
+  constexpr Activations activations() const {
+    return is_float()            ? Activations::kFloats
+           : header_inputs == 32 ? Activations::kBlocks
+                                 : Activations::kSpans;
+  }
   constexpr int header_blocks() const { return header_inputs / kBlockInputs; }
   constexpr int minima() const { return has_minima ? 2 : 1; }
   constexpr int sub_scales_at() const { return minima() * 2 * kGroupOutputs; }
@@ -99,8 +112,8 @@ inline constexpr int kNumPackedLayouts =
 // Null for a type that is no weight.
 const PackedLayout* FindPackedLayout(DType dtype);
 
-// A matrix in this backend's memory. With Isa::kReference the rows stay as the
-// file holds them.
+// A matrix in this backend's memory, or in a mapped file that outlives it. With
+// Isa::kReference the rows stay as the file holds them.
 class PackedWeight final : public Weight {
  public:
   const PackedLayout* layout = nullptr;
@@ -108,16 +121,20 @@ class PackedWeight final : public Weight {
   size_t group_bytes = 0;  // packed: of one group
   size_t codes_at = 0;     // packed: of the codes in a group
   size_t row_bytes = 0;    // raw: of one row
-  Block block;
+  const uint8_t* data = nullptr;
+  Block block;  // empty where a mapped file has the data
 
+  absl::Span<const uint8_t> bytes() const override {
+    return {data, packed_bytes};
+  }
   int64_t num_groups() const {
     return (outputs + kGroupOutputs - 1) / kGroupOutputs;
   }
   const uint8_t* group(int64_t index) const {
-    return block.data() + static_cast<size_t>(index) * group_bytes;
+    return data + static_cast<size_t>(index) * group_bytes;
   }
   const uint8_t* row(int64_t index) const {
-    return block.data() + static_cast<size_t>(index) * row_bytes;
+    return data + static_cast<size_t>(index) * row_bytes;
   }
 };
 
@@ -125,21 +142,19 @@ inline const PackedWeight& AsPacked(const Weight& weight) {
   return static_cast<const PackedWeight&>(weight);
 }
 
-// ---- Between pack.cc and pack_source.cc -------------------------------------
+// ---- Between pack.cc and pack_quantized.cc ----------------------------------
 
-// 32 inputs of one output as the source has them.
-struct SourceBlock {
-  uint8_t codes[kBlockInputs] = {};
-  uint16_t scale = 0;    // half
-  uint16_t minimum = 0;  // half
-  uint8_t sub_scales[2] = {0, 0};
-  uint8_t sub_minima[2] = {0, 0};
+// Up to 16 rows of a file that become one group of a quantised type.
+struct QuantizedGroup {
+  const uint8_t* rows = nullptr;
+  size_t row_bytes = 0;
+  int num_outputs = 0;
+  int64_t num_spans = 0;  // headers per row
+  size_t codes_at = 0;    // where the codes begin in a packed group
 };
-
-// Reads block `index` of a row of `dtype`, a quantised type.
-using SourceReader = void (*)(const uint8_t* row, int64_t index,
-                              SourceBlock* out);
-SourceReader FindSourceReader(DType dtype);
+using QuantizedGroupPacker = void(const QuantizedGroup& group, uint8_t* out);
+// Null for types that are not quantised.
+QuantizedGroupPacker* FindQuantizedGroupPacker(DType dtype);
 
 }  // namespace specinfer::cpu
 
