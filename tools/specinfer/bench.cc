@@ -2,6 +2,8 @@
 #include <memory>
 
 #include "bench_arms.h"
+#include "bench_table.h"
+#include "bounds.h"
 #include "failure.h"
 #include "model_list.h"
 #include "processor.h"
@@ -16,12 +18,15 @@ namespace {
 
 using Arms = std::vector<std::unique_ptr<BenchArm>>;
 
-void RunInTurn(const Arms& arms, uint32_t num_repeats) {
+// Each run begins with another arm, so that no arm always follows the same
+// one. `bounds` may be null.
+void RunInTurn(const Arms& arms, uint32_t num_repeats, Bounds* bounds) {
   ProgressBar bar("measuring");
   const uint32_t num_runs = num_repeats + 1;
   for (uint32_t run = 0; run < num_runs; ++run) {
     for (size_t i = 0; i < arms.size(); ++i) {
-      arms[i]->Run(/*is_warm_up=*/run == 0);
+      if (bounds != nullptr) bounds->Sample();
+      arms[(run + i) % arms.size()]->Run(/*is_warm_up=*/run == 0);
       bar.Show(static_cast<double>(run * arms.size() + i + 1) /
                static_cast<double>(num_runs * arms.size()));
     }
@@ -43,23 +48,11 @@ void Collect(const Arms& arms, const BenchOptions& options,
   }
 }
 
-void AddDecodeBound(double bytes_per_second, double weight_bytes,
-                    std::vector<BenchRow>& rows) {
-  for (BenchRow& row : rows) {
-    if (row["what"] != "decode" || bytes_per_second <= 0) continue;
-    const double bound_milliseconds = 1e3 * weight_bytes / bytes_per_second;
-    row["bandwidth_gbs"] = 1e-9 * bytes_per_second;
-    row["bound_milliseconds"] = bound_milliseconds;
-    row["bound_fraction"] =
-        bound_milliseconds / row["milliseconds"].get<double>();
-  }
-}
-
 // Loading comes first, in a process that has loaded nothing yet.
 void MeasureLoading(const BenchOptions& options, std::vector<BenchRow>& rows) {
   Arms arms;
   arms.push_back(MakeLoadArm(options));
-  RunInTurn(arms, options.num_repeats);
+  RunInTurn(arms, options.num_repeats, /*bounds=*/nullptr);
   const Engine engine =
       CreateEngine(options.model.num_threads, options.model.backend);
   Collect(arms, options, GetStatistics(engine.get()), rows);
@@ -67,7 +60,11 @@ void MeasureLoading(const BenchOptions& options, std::vector<BenchRow>& rows) {
 
 void MeasureModel(const BenchOptions& options, std::vector<BenchRow>& rows) {
   const LoadedModel loaded = LoadModel(options.model);
+  Bounds bounds(loaded.model.get());
   Arms arms;
+  if (!options.row_counts.empty()) {
+    arms.push_back(MakeRowsArm(loaded, options, bounds));
+  }
   if (options.num_decode_tokens > 0) {
     arms.push_back(MakeDecodeArm(loaded, options));
   }
@@ -78,25 +75,23 @@ void MeasureModel(const BenchOptions& options, std::vector<BenchRow>& rows) {
     arms.push_back(MakePerplexityArm(loaded, options));
   }
   if (options.num_step_tokens > 0) arms.push_back(MakeStepArm(loaded, options));
-  RunInTurn(arms, options.num_repeats);
+  RunInTurn(arms, options.num_repeats, &bounds);
   const specinfer_engine_statistics engine = GetStatistics(loaded.engine.get());
   Collect(arms, options, engine, rows);
-  if (options.num_decode_tokens > 0) {
-    AddDecodeBound(
-        MeasureReadBandwidth(engine.num_threads),
-        static_cast<double>(GetProperties(loaded.model.get()).weight_bytes),
-        rows);
+  for (BenchRow& row : rows) {
+    if (row.contains("read_bytes")) bounds.Put(row);
   }
 }
 
 void Bench(const BenchOptions& options) {
   const bool needs_model =
       options.num_decode_tokens > 0 || options.num_prefill_tokens > 0 ||
-      options.num_step_tokens > 0 || !options.perplexity_file.empty();
+      options.num_step_tokens > 0 || !options.perplexity_file.empty() ||
+      !options.row_counts.empty();
   if (!needs_model && !options.loads) {
     throw Failure(
-        "nothing to measure: give --decode N, --prefill N, --perplexity FILE, "
-        "--step N or --load");
+        "nothing to measure: give --rows N,N, --decode N, --prefill N, "
+        "--perplexity FILE, --step N or --load");
   }
   ParseStrategy(options.strategy);
   std::vector<BenchRow> rows;
@@ -112,6 +107,11 @@ void AddBench(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* verb = app.add_subcommand("bench", "Measures a model here");
   AddModelOptions(*verb, options->model);
+  verb->add_option("--rows", options->row_counts,
+                   "t(n): one pass over n tokens behind --context others (0: "
+                   "256), as 1,2,4,8,16; milliseconds are of the pass")
+      ->delimiter(',')
+      ->check(CLI::Range(1u, kMaxBenchRows));
   verb->add_option("--decode", options->num_decode_tokens,
                    "Decode N tokens; milliseconds are per token");
   verb->add_option("--prefill", options->num_prefill_tokens,
@@ -126,6 +126,7 @@ void AddBench(CLI::App& app) {
                  "Time of loading, warm, and the process's peak memory");
   verb->add_option("--context", options->num_context_tokens,
                    "Context in tokens; 0: as many as each measurement needs");
+  AddCacheTypeOption(*verb, options->cache_type);
   verb->add_option("--repeat", options->num_repeats,
                    "Times that each is measured, in turn, after a warm-up")
       ->check(CLI::Range(1u, 100000u))

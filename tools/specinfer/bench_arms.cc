@@ -18,8 +18,10 @@ uint32_t ContextFor(uint32_t num_tokens, const BenchOptions& options) {
   return std::max(options.num_context_tokens, num_tokens + kRoom);
 }
 
-Session MakeSession(const LoadedModel& loaded, uint32_t num_context_tokens) {
+Session MakeSession(const LoadedModel& loaded, uint32_t num_context_tokens,
+                    const BenchOptions& options) {
   specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
+  config.cache_type = ParseCacheType(options.cache_type);
   config.max_context_tokens = num_context_tokens;
   return CreateSession(loaded.model.get(), config);
 }
@@ -50,7 +52,7 @@ class DecodeArm : public BenchArm {
       : num_tokens_(options.num_decode_tokens),
         num_context_tokens_(ContextFor(num_tokens_ + 1, options)),
         prompt_(1, FirstToken(loaded.model.get())),
-        session_(MakeSession(loaded, num_context_tokens_)) {
+        session_(MakeSession(loaded, num_context_tokens_, options)) {
     config_.max_tokens = num_tokens_;
     config_.ignore_end = 1;
     config_.strategy = ParseStrategy(options.strategy);
@@ -74,6 +76,8 @@ class DecodeArm : public BenchArm {
                     {"context", num_context_tokens_}};
     PutTimes(milliseconds_, row);
     row["tokens_per_second"] = 1e3 / row["milliseconds"].get<double>();
+    // The middle one of its passes stands for all.
+    PutCost(PlanPass(session_.get(), num_tokens_ / 2, 1, 1), row);
     if (num_rounds_ > 0) {
       row["tokens_per_round"] =
           static_cast<double>(num_tokens_) / static_cast<double>(num_rounds_);
@@ -96,25 +100,11 @@ class PrefillArm : public BenchArm {
   PrefillArm(const LoadedModel& loaded, const BenchOptions& options)
       : num_context_tokens_(
             ContextFor(options.num_prefill_tokens + 1, options)),
-        prompt_(MakePrompt(loaded.model.get(), options.num_prefill_tokens)),
-        session_(MakeSession(loaded, num_context_tokens_)) {
+        prompt_(SpreadTokens(loaded.model.get(), options.num_prefill_tokens)),
+        session_(MakeSession(loaded, num_context_tokens_, options)) {
     config_.max_tokens = 1;
     config_.ignore_end = 1;
     config_.strategy = SPECINFER_STRATEGY_OFF;
-  }
-
-  // Tokens spread over the whole vocabulary: no row of the embedding table is
-  // in the processor's cache by luck.
-  static std::vector<specinfer_token> MakePrompt(const specinfer_model* model,
-                                                 uint32_t num_tokens) {
-    constexpr uint64_t kStride = 7919;
-    const uint64_t vocabulary_size = GetProperties(model).vocabulary_size;
-    std::vector<specinfer_token> prompt(1, FirstToken(model));
-    for (uint64_t i = 1; i < num_tokens; ++i) {
-      prompt.push_back(
-          static_cast<specinfer_token>(i * kStride % vocabulary_size));
-    }
-    return prompt;
   }
 
   void Run(bool is_warm_up) override {
@@ -133,6 +123,10 @@ class PrefillArm : public BenchArm {
     PutTimes(milliseconds_, row);
     row["tokens_per_second"] = 1e3 * static_cast<double>(prompt_.size()) /
                                row["milliseconds"].get<double>();
+    // Weights read once, however many chunks the prompt is cut into.
+    PutCost(
+        PlanPass(session_.get(), 0, static_cast<uint32_t>(prompt_.size()), 1),
+        row);
     return {row};
   }
 
@@ -160,7 +154,7 @@ class PerplexityArm : public BenchArm {
                     ": use a longer file, or a context from 2 to its tokens");
     }
     tokens_.resize(num_tokens);
-    session_ = MakeSession(loaded, ContextFor(num_tokens, options));
+    session_ = MakeSession(loaded, ContextFor(num_tokens, options), options);
   }
 
   void Run(bool is_warm_up) override {
@@ -185,6 +179,8 @@ class PerplexityArm : public BenchArm {
     PutTimes(milliseconds_, row);
     row["tokens_per_second"] = 1e3 * static_cast<double>(tokens_.size()) /
                                row["milliseconds"].get<double>();
+    const uint32_t num_scored = static_cast<uint32_t>(tokens_.size()) - 1;
+    PutCost(PlanPass(session_.get(), 0, num_scored, num_scored), row);
     return {row};
   }
 
@@ -230,6 +226,18 @@ class LoadArm : public BenchArm {
 };
 
 }  // namespace
+
+std::vector<specinfer_token> SpreadTokens(const specinfer_model* model,
+                                          uint32_t num_tokens) {
+  constexpr uint64_t kStride = 7919;
+  const uint64_t vocabulary_size = GetProperties(model).vocabulary_size;
+  std::vector<specinfer_token> tokens(1, FirstToken(model));
+  for (uint64_t i = 1; i < num_tokens; ++i) {
+    tokens.push_back(
+        static_cast<specinfer_token>(i * kStride % vocabulary_size));
+  }
+  return tokens;
+}
 
 std::unique_ptr<BenchArm> MakeDecodeArm(const LoadedModel& loaded,
                                         const BenchOptions& options) {

@@ -8,17 +8,24 @@
 #include <string>
 #include <vector>
 
+#include "bounds.h"
 #include "measurement.h"
 #include "options.h"
 
 namespace specinfer_cli {
 
+// The most rows of a pass: the largest chunk of a prompt that a session takes.
+inline constexpr uint32_t kMaxBenchRows = 512;
+inline constexpr uint32_t kDefaultRowsContext = 256;
+
 struct BenchOptions {
   ModelOptions model;
+  std::vector<uint32_t> row_counts;  // each from 1 to kMaxBenchRows
   uint32_t num_decode_tokens = 0;
   uint32_t num_prefill_tokens = 0;
   uint32_t num_step_tokens = 0;
   uint32_t num_context_tokens = 0;
+  std::string cache_type = "f16";
   uint32_t num_repeats = 5;
   std::string perplexity_file;
   std::string strategy = "off";
@@ -35,6 +42,11 @@ class BenchArm {
   virtual std::vector<BenchRow> Rows() const = 0;
 };
 
+// The first token of a text, then tokens spread over the whole vocabulary: no
+// row of the embedding table is in the processor's cache by luck.
+std::vector<specinfer_token> SpreadTokens(const specinfer_model* model,
+                                          uint32_t num_tokens);
+
 // Seconds of N passes of one token: an answer of N tokens to a text of one.
 std::unique_ptr<BenchArm> MakeDecodeArm(const LoadedModel& loaded,
                                         const BenchOptions& options);
@@ -44,6 +56,11 @@ std::unique_ptr<BenchArm> MakePrefillArm(const LoadedModel& loaded,
 // exp of the mean negative log-likelihood of tokens 2...N of a file's first N.
 std::unique_ptr<BenchArm> MakePerplexityArm(const LoadedModel& loaded,
                                             const BenchOptions& options);
+// Seconds of one pass for each count of rows, behind --context tokens, with an
+// arg-max for every row.
+std::unique_ptr<BenchArm> MakeRowsArm(const LoadedModel& loaded,
+                                      const BenchOptions& options,
+                                      Bounds& bounds);
 // How long step(2000) takes during a prefill of N tokens, and how soon a
 // cancel from another thread ends one.
 std::unique_ptr<BenchArm> MakeStepArm(const LoadedModel& loaded,

@@ -32,9 +32,6 @@ double Quantile(std::vector<double> values, double quantile);
 // Puts milliseconds (the median), milliseconds_min and milliseconds_max.
 void PutTimes(const std::vector<double>& milliseconds, BenchRow& row);
 
-// The rows as a table with one line each.
-void PrintTable(const std::vector<BenchRow>& rows);
-
 // Writes the rows to the file `path`, one object per line. Throws Failure.
 void WriteJsonLines(const std::string& path, const std::vector<BenchRow>& rows);
 

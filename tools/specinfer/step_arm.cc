@@ -25,6 +25,7 @@ class StepArm : public BenchArm {
     }
     constexpr uint32_t kRoom = 128;
     specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
+    config.cache_type = ParseCacheType(options.cache_type);
     config.max_context_tokens = options.num_step_tokens + kRoom;
     session_ = CreateSession(loaded.model.get(), config);
     config_.ignore_end = 1;
