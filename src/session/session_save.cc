@@ -15,7 +15,8 @@
 namespace specinfer {
 namespace {
 
-constexpr uint32_t kVersion = 1;
+// Of the format, and of the arithmetic that filled the cache.
+constexpr uint32_t kVersion = 2;
 constexpr size_t kAlignment = 64;
 constexpr size_t kHashBytes = sizeof(uint64_t);
 
@@ -51,9 +52,9 @@ absl::Status Session::Save(
   flatbuffers::FlatBufferBuilder builder;
   std::vector<uint64_t> page_bytes;
   std::vector<uint32_t> first_pages;
-  std::vector<uint32_t> num_pages(model_->cache_layout().groups.size(), 0);
+  std::vector<uint32_t> num_pages(cache_layout().groups.size(), 0);
   for (size_t g = 0; g < num_pages.size(); ++g) {
-    page_bytes.push_back(model_->cache_layout().groups[g].page_bytes);
+    page_bytes.push_back(cache_layout().groups[g].page_bytes);
     first_pages.push_back(
         static_cast<uint32_t>(sequence_->first_page(static_cast<int32_t>(g))));
   }
@@ -89,6 +90,7 @@ absl::Status Session::Save(
   head.add_answer_start(static_cast<uint32_t>(answer_start_));
   head.add_stream_offset(stream_offset_);
   head.add_num_forks(num_forks_);
+  head.add_cache_type(static_cast<uint32_t>(options_.cache_type));
   head.add_chat_answer_start(static_cast<uint32_t>(chat_answer_start_));
   builder.FinishSizePrefixed(head.Finish(), saved::SessionIdentifier());
 
@@ -145,7 +147,7 @@ absl::Status Session::Restore(absl::Span<const uint8_t> bytes) {
     return Damaged("its head is not whole");
   const saved::Session& head = *saved::GetSizePrefixedSession(head_data);
 
-  const CacheLayout& layout = model_->cache_layout();
+  const CacheLayout& layout = cache_layout();
   if (head.version() != kVersion) {
     return absl::FailedPreconditionError(
         Cat("the session was saved in format ", head.version(),
@@ -154,6 +156,13 @@ absl::Status Session::Restore(absl::Span<const uint8_t> bytes) {
   if (head.model_fingerprint() != model_->file().Fingerprint()) {
     return absl::FailedPreconditionError(
         "the session was saved with another model");
+  }
+  if (head.cache_type() != static_cast<uint32_t>(options_.cache_type)) {
+    const auto name = [](bool is_q8) { return is_q8 ? "q8" : "f16"; };
+    return absl::FailedPreconditionError(Cat(
+        "the session was saved with a ", name(head.cache_type() != 0),
+        " cache, this one has ", name(options_.cache_type == CacheType::kQ8),
+        "; create it with the same cache_type"));
   }
   if (head.page_bytes() == nullptr || head.tokens() == nullptr ||
       head.first_pages() == nullptr || head.num_pages() == nullptr ||

@@ -79,12 +79,11 @@ class HeadRun {
         isa_(isa),
         kernels_(FindHeadKernels(isa)),
         num_chunks_(NumChunks(weight_.outputs)),
-        blocks_(weight_.layout->is_float() ? nullptr
-                                           : reinterpret_cast<ActivationBlock*>(
-                                                 scratch.quantized.data())),
+        rows_{weight_.layout->activations(), Floats(args.hidden),
+              scratch.quantized.data()},
         batch_(CutBatchScratch(scratch.head.data(), num_chunks_)) {}
 
-  ActivationBlock* blocks() const { return blocks_; }
+  const QuantizedRows& rows() const { return rows_; }
   int64_t num_chunks() const { return num_chunks_; }
 
   void PrepareBatch(int64_t begin, int64_t end) {
@@ -133,14 +132,14 @@ class HeadRun {
   // Of the queries [first, last) of the batch that begins at `begin`.
   void ComputeLogits(int64_t begin, int64_t first, int64_t last,
                      int64_t first_token, int64_t count, float* logits) const {
-    LinearTile tile = {.weight = &weight_, .out_stride = kHeadChunk};
-    for (int64_t q = first; q < last; q += tile.num_rows) {
-      tile.num_rows = blocks_ != nullptr ? last - q : CountConsecutive(q, last);
-      tile.blocks =
-          blocks_ + PanelOffset(weight_.inputs / kBlockInputs, q - begin);
-      tile.floats = Floats(args_.hidden) + query(q).row * weight_.inputs;
+    for (int64_t q = first, num_rows = 0; q < last; q += num_rows) {
+      const bool has_floats = rows_.activations == Activations::kFloats;
+      num_rows = has_floats ? CountConsecutive(q, last) : last - q;
+      LinearTile tile = rows_.TileOf(
+          weight_, has_floats ? query(q).row : q - begin, num_rows);
+      tile.out_stride = kHeadChunk;
       LinearKernel* const kernel =
-          FindLinearKernel(isa_, weight_.dtype, tile.num_rows);
+          FindLinearKernel(isa_, weight_.dtype, num_rows);
       for (int64_t token = 0; token < count; token += kGroupOutputs) {
         tile.group = (first_token + token) / kGroupOutputs;
         tile.out = logits + (q - first) * kHeadChunk + token;
@@ -161,7 +160,7 @@ class HeadRun {
   const Isa isa_;
   const HeadKernels& kernels_;
   const int64_t num_chunks_;
-  ActivationBlock* const blocks_;
+  const QuantizedRows rows_;
   const BatchScratch batch_;
 };
 
@@ -191,13 +190,11 @@ absl::Status RunHead(const HeadArgs& args, Isa isa, Scratch& scratch,
     const int64_t end = EndOfBatch(args.queries, begin);
     const int64_t num_parts =
         (end - begin + kMaxTileQueries - 1) / kMaxTileQueries;
-    if (run.blocks() != nullptr) {
-      const auto row_of = [&](int64_t i) -> int64_t {
-        return args.queries[static_cast<size_t>(begin + i)].row;
-      };
-      SPECINFER_RETURN_IF_ERROR(QuantizeRows(args.hidden, end - begin, row_of,
-                                             isa, run.blocks(), tiles));
-    }
+    const auto row_of = [&](int64_t i) -> int64_t {
+      return args.queries[static_cast<size_t>(begin + i)].row;
+    };
+    SPECINFER_RETURN_IF_ERROR(
+        QuantizeRows(args.hidden, end - begin, row_of, isa, run.rows(), tiles));
     SPECINFER_RETURN_IF_ERROR(
         tiles.SerialPhase([&] { run.PrepareBatch(begin, end); }));
     SPECINFER_RETURN_IF_ERROR(tiles.Phase(

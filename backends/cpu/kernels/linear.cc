@@ -21,7 +21,7 @@ constexpr int64_t kTileBytes = 1 << 20;
 constexpr int64_t kTileProducts = 8 << 20;
 constexpr int64_t kMinTilesPerWorker = 4;
 // Fewer rows leave tiles so empty that vectors are faster.
-constexpr int64_t kMinAmxRows = 5;
+constexpr int64_t kMinAmxRows = 9;
 
 // How the work of one RunLinear is cut: tile t covers the groups [t /
 // num_row_parts · groups, …) of all outputs together and the rows [t %
@@ -36,13 +36,17 @@ struct TilePlan {
   }
 };
 
-TilePlan PlanTiles(const LinearArgs& args, int num_workers) {
+TilePlan PlanTiles(const LinearArgs& args, Activations activations,
+                   int num_workers) {
   TilePlan plan;
   int64_t bytes = 0;
   for (const LinearOutput& output : args.outputs) {
-    plan.num_groups += AsPacked(*output.weight).num_groups();
+    const PackedWeight& weight = AsPacked(*output.weight);
+    if (weight.layout->activations() != activations) continue;
+    plan.num_groups += weight.num_groups();
     bytes += static_cast<int64_t>(output.weight->packed_bytes);
   }
+  if (plan.num_groups == 0) return plan;
   const int64_t rows = args.in.rows;
   plan.num_row_parts = (rows + kMaxRowsPerTile - 1) / kMaxRowsPerTile;
   plan.rows =
@@ -61,28 +65,20 @@ TilePlan PlanTiles(const LinearArgs& args, int num_workers) {
   return plan;
 }
 
-bool IsQuantized(const Weight& weight) {
-  return !AsPacked(weight).layout->is_float();
-}
-
 // One tile: groups [first_group, last_group), counted over all outputs, of
-// `num_rows` rows from `first_row` on, a multiple of kPanelRows.
-void RunTile(const LinearArgs& args, const ActivationBlock* blocks, Isa isa,
+// `num_rows` rows from `first_row` on, a multiple of kPanelRows. Outputs whose
+// weights want other activations are passed over.
+void RunTile(const LinearArgs& args, const QuantizedRows& rows, Isa isa,
              int64_t first_row, int64_t num_rows, int64_t first_group,
              int64_t last_group) {
-  const int64_t inputs = args.in.columns;
   for (const LinearOutput& output : args.outputs) {
     const PackedWeight& weight = AsPacked(*output.weight);
+    if (weight.layout->activations() != rows.activations) continue;
     const int64_t num_groups = weight.num_groups();
     if (first_group < num_groups && last_group > 0) {
+      LinearTile tile = rows.TileOf(weight, first_row, num_rows);
       LinearKernel* const kernel =
           FindLinearKernel(isa, weight.dtype, num_rows);
-      LinearTile tile = {
-          .weight = &weight,
-          .num_rows = num_rows,
-          .blocks = blocks + PanelOffset(inputs / kBlockInputs, first_row),
-          .floats = Floats(args.in) + first_row * inputs,
-          .out_stride = weight.outputs};
       const int64_t last = std::min(last_group, num_groups);
       for (tile.group = std::max<int64_t>(first_group, 0); tile.group < last;
            ++tile.group) {
@@ -123,19 +119,52 @@ LinearKernel* FindLinearKernel(Isa isa, DType dtype,
   return &LinearReference;
 }
 
+LinearTile QuantizedRows::TileOf(const PackedWeight& weight, int64_t first_row,
+                                 int64_t num_tile_rows) const {
+  const int64_t inputs = weight.inputs;
+  LinearTile tile = {.weight = &weight,
+                     .num_rows = num_tile_rows,
+                     .out_stride = weight.outputs};
+  switch (activations) {
+    case Activations::kFloats:
+      tile.floats = floats + first_row * inputs;
+      break;
+    case Activations::kBlocks:
+      tile.blocks = reinterpret_cast<const ActivationBlock*>(codes) +
+                    PanelOffset(inputs / kBlockInputs, first_row);
+      break;
+    case Activations::kSpans:
+      tile.spans = reinterpret_cast<const ActivationSpan*>(codes) +
+                   PanelOffset(inputs / kSpanInputs, first_row);
+      break;
+  }
+  return tile;
+}
+
 absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
                           absl::FunctionRef<int64_t(int64_t)> source, Isa isa,
-                          ActivationBlock* out, TileRunner& tiles) {
-  QuantizeKernel* const kernel = SPECINFER_PICK_KERNEL(isa, &Quantize);
+                          const QuantizedRows& out, TileRunner& tiles) {
+  if (out.activations == Activations::kFloats) return absl::OkStatus();
+  QuantizeKernel* const to_blocks = SPECINFER_PICK_KERNEL(isa, &Quantize);
+  QuantizeSpansKernel* const to_spans =
+      SPECINFER_PICK_KERNEL(isa, &QuantizeSpans);
   const int64_t rows_per_tile = RowsPerTile(in.columns);
-  const int64_t num_blocks = in.columns / kBlockInputs;
+  const int64_t inputs = in.columns;
   return tiles.Phase(
       (num_rows + rows_per_tile - 1) / rows_per_tile, [&](int64_t tile, int) {
         const int64_t end = std::min(num_rows, (tile + 1) * rows_per_tile);
         for (int64_t row = tile * rows_per_tile; row < end; ++row) {
-          kernel(Floats(in) + source(row) * in.columns, in.columns,
-                 PanelStride(num_rows, row),
-                 out + PanelOffset(num_blocks, row));
+          const float* floats = Floats(in) + source(row) * inputs;
+          const int64_t stride = PanelStride(num_rows, row);
+          if (out.activations == Activations::kBlocks) {
+            to_blocks(floats, inputs, stride,
+                      reinterpret_cast<ActivationBlock*>(out.codes) +
+                          PanelOffset(inputs / kBlockInputs, row));
+          } else {
+            to_spans(floats, inputs, stride,
+                     reinterpret_cast<ActivationSpan*>(out.codes) +
+                         PanelOffset(inputs / kSpanInputs, row));
+          }
         }
       });
 }
@@ -143,12 +172,15 @@ absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
 absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,
                                    Memory& memory, Scratch* scratch) {
   // The head quantises a row for each query. A kernel may read a panel beyond
-  // the end of the last, and ignores what it finds.
+  // the end of the last, and ignores what it finds. Spans take less than
+  // blocks.
+  static_assert(sizeof(ActivationSpan) <=
+                sizeof(ActivationBlock) * (kSpanInputs / kBlockInputs));
   const int64_t rows = limits.max_vocabulary > 0
                            ? std::max(limits.max_rows, kMaxBatchQueries)
                            : limits.max_rows;
-  const int64_t blocks =
-      (limits.max_inputs + kBlockInputs - 1) / kBlockInputs * rows + kPanelRows;
+  const int64_t blocks = (limits.max_inputs + kBlockInputs - 1) / kBlockInputs *
+                         (rows + kPanelRows);
   if (limits.max_inputs > 0) {
     SPECINFER_ASSIGN_OR_RETURN(
         scratch->quantized,
@@ -160,25 +192,26 @@ absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,
 
 absl::Status RunLinear(const LinearArgs& args, Isa isa, Scratch& scratch,
                        TileRunner& tiles) {
-  ActivationBlock* const blocks =
-      reinterpret_cast<ActivationBlock*>(scratch.quantized.data());
-  const bool is_quantized = std::any_of(
-      args.outputs.begin(), args.outputs.end(),
-      [](const LinearOutput& output) { return IsQuantized(*output.weight); });
-  if (args.in.rows == 0 || args.outputs.empty()) return absl::OkStatus();
-  if (is_quantized) {
+  if (args.in.rows == 0) return absl::OkStatus();
+  for (const Activations activations :
+       {Activations::kFloats, Activations::kBlocks, Activations::kSpans}) {
+    const TilePlan plan = PlanTiles(args, activations, tiles.num_workers());
+    if (plan.num_groups == 0) continue;
+    const QuantizedRows rows = {activations, Floats(args.in),
+                                scratch.quantized.data()};
     SPECINFER_RETURN_IF_ERROR(QuantizeRows(
-        args.in, args.in.rows, [](int64_t row) { return row; }, isa, blocks,
+        args.in, args.in.rows, [](int64_t row) { return row; }, isa, rows,
         tiles));
+    SPECINFER_RETURN_IF_ERROR(
+        tiles.Phase(plan.num_tiles(), [&](int64_t tile, int) {
+          const int64_t first_group = tile / plan.num_row_parts * plan.groups;
+          const int64_t first_row = tile % plan.num_row_parts * plan.rows;
+          RunTile(args, rows, isa, first_row,
+                  std::min(plan.rows, args.in.rows - first_row), first_group,
+                  std::min(first_group + plan.groups, plan.num_groups));
+        }));
   }
-  const TilePlan plan = PlanTiles(args, tiles.num_workers());
-  return tiles.Phase(plan.num_tiles(), [&](int64_t tile, int) {
-    const int64_t first_group = tile / plan.num_row_parts * plan.groups;
-    const int64_t first_row = tile % plan.num_row_parts * plan.rows;
-    RunTile(args, blocks, isa, first_row,
-            std::min(plan.rows, args.in.rows - first_row), first_group,
-            std::min(first_group + plan.groups, plan.num_groups));
-  });
+  return absl::OkStatus();
 }
 
 }  // namespace specinfer::cpu

@@ -110,18 +110,22 @@ inline void Unpack(const uint8_t* codes, int half, Vectors* w) {
   }
 }
 
-// `sum` plus the dots of vectors [first, last).
+inline __m256i Broadcast4Bytes(const void* bytes) {
+  int32_t four;
+  __builtin_memcpy(&four, bytes, 4);
+  return _mm256_set1_epi32(four);
+}
+
+// `sum` plus scale · the dots of vectors [first, last). `scale` is a number of
+// 16 bits, twice in each lane.
 template <Codes kCodes>
-inline __m256i Dot(__m256i sum, const Vectors& w, int first, int last,
-                   const ActivationBlock& x) {
+inline __m256i AddDots(__m256i sum, const Vectors& w, int first, int last,
+                       const int8_t* codes, __m256i scale) {
   constexpr int kAdds = NumSafeAdds(kCodes);
-  const __m256i ones = _mm256_set1_epi16(1);
   for (int i = first; i < last; i += kAdds) {
     __m256i pairs = _mm256_setzero_si256();
     for (int j = i; j < i + kAdds && j < last; ++j) {
-      int32_t four;
-      __builtin_memcpy(&four, x.codes + j * 4, 4);
-      const __m256i activations = _mm256_set1_epi32(four);
+      const __m256i activations = Broadcast4Bytes(codes + j * 4);
       const __m256i products =
           HasSign(kCodes)
               ? _mm256_maddubs_epi16(_mm256_abs_epi8(w.v[j]),
@@ -129,7 +133,7 @@ inline __m256i Dot(__m256i sum, const Vectors& w, int first, int last,
               : _mm256_maddubs_epi16(w.v[j], activations);
       pairs = _mm256_add_epi16(pairs, products);
     }
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, scale));
   }
   return sum;
 }
@@ -139,112 +143,11 @@ inline __m256 LoadScales(const uint8_t* halves, int half) {
       _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves + half * 16)));
 }
 
-// What the bytes of sub-scales and sub-minima hold.
-enum class Bytes { kSigned, kUnsigned, kLowNibble, kHighNibble };
-
-template <Bytes kBytes>
-inline __m256 LoadSubScales(const uint8_t* bytes, int half) {
-  __m128i packed =
-      _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + half * 8));
-  if constexpr (kBytes == Bytes::kSigned)
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(packed));
-  if constexpr (kBytes == Bytes::kHighNibble)
-    packed = _mm_srli_epi16(packed, 4);
-  if constexpr (kBytes != Bytes::kUnsigned)
-    packed = _mm_and_si128(packed, _mm_set1_epi8(0x0f));
-  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(packed));
-}
-
-// The scales of one block.
-struct BlockScales {
-  __m256 scale,
-      minimum;  // of the block, or of its header where there are two sub-scales
-  __m256 sub_scale[2], sub_minimum[2];
-};
-
-template <int kLayout>
-inline BlockScales ScalesOfBlock(const uint8_t* header, int block, int half) {
-  constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  constexpr Bytes kScale = kL.has_nibble_scales() ? Bytes::kLowNibble
-                           : kL.has_minima        ? Bytes::kUnsigned
-                                                  : Bytes::kSigned;
-  constexpr Bytes kMinimum =
-      kL.has_nibble_scales() ? Bytes::kHighNibble : Bytes::kUnsigned;
-  BlockScales s;
-  s.scale = LoadScales(header, half);
-  s.minimum =
-      kL.has_minima ? LoadScales(header + 32, half) : _mm256_setzero_ps();
-  const uint8_t* scales =
-      header + kL.sub_scales_at() + block * kL.sub_scales * kGroupOutputs;
-  const uint8_t* minima =
-      header + kL.sub_minima_at() + block * kL.sub_scales * kGroupOutputs;
-  if constexpr (kL.sub_scales == 1) {
-    s.scale = _mm256_mul_ps(s.scale, LoadSubScales<kScale>(scales, half));
-    if constexpr (kL.has_minima)
-      s.minimum =
-          _mm256_mul_ps(s.minimum, LoadSubScales<kMinimum>(minima, half));
+inline void PrefetchBlock(const uint8_t* codes, int code_bytes) {
+  for (int line = 0; line < code_bytes; line += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(codes) + kPrefetchBytes + line,
+                 _MM_HINT_T0);
   }
-  if constexpr (kL.sub_scales == 2) {
-    for (int i = 0; i < 2; ++i) {
-      s.sub_scale[i] = LoadSubScales<kScale>(scales + i * kGroupOutputs, half);
-      if constexpr (kL.has_minima)
-        s.sub_minimum[i] =
-            LoadSubScales<kMinimum>(minima + i * kGroupOutputs, half);
-    }
-  }
-  return s;
-}
-
-template <int kOffset>
-inline __m256i StartOfBlock(const ActivationBlock& x) {
-  if constexpr (kOffset == 8) return _mm256_set1_epi32(x.minus_8_sum);
-  if constexpr (kOffset == 16) return _mm256_set1_epi32(x.minus_16_sum);
-  return _mm256_setzero_si256();  // 128: these weights keep their signs
-}
-
-template <int kOffset>
-inline __m256i StartOfHalf(int32_t minus_32_sum) {
-  if constexpr (kOffset == 32) return _mm256_set1_epi32(minus_32_sum);
-  if constexpr (kOffset == 4) return _mm256_set1_epi32(minus_32_sum / 8);
-  return _mm256_setzero_si256();
-}
-
-template <int kLayout>
-inline __m256 AddBlock(__m256 acc, const Vectors& w, const BlockScales& s,
-                       const ActivationBlock& x) {
-  constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  const __m256 scale = _mm256_mul_ps(s.scale, _mm256_set1_ps(x.scale));
-  if constexpr (kL.sub_scales == 2) {
-    const __m256i low =
-        Dot<kL.codes>(StartOfHalf<kL.offset>(x.minus_32_sum_low), w, 0, 4, x);
-    const __m256i high =
-        Dot<kL.codes>(StartOfHalf<kL.offset>(x.minus_32_sum_high), w, 4, 8, x);
-    // Below 2^24, so exact.
-    const __m256 sum = _mm256_fmadd_ps(
-        _mm256_cvtepi32_ps(low), s.sub_scale[0],
-        _mm256_mul_ps(_mm256_cvtepi32_ps(high), s.sub_scale[1]));
-    acc = _mm256_fmadd_ps(scale, sum, acc);
-    if constexpr (kL.has_minima) {
-      const __m256 low_sum =
-          _mm256_set1_ps(static_cast<float>(x.minus_32_sum_low / -32));
-      const __m256 high_sum =
-          _mm256_set1_ps(static_cast<float>(x.minus_32_sum_high / -32));
-      const __m256 minima = _mm256_fmadd_ps(
-          low_sum, s.sub_minimum[0], _mm256_mul_ps(high_sum, s.sub_minimum[1]));
-      acc = _mm256_fnmadd_ps(
-          s.minimum, _mm256_mul_ps(_mm256_set1_ps(x.scale), minima), acc);
-    }
-    return acc;
-  }
-  const __m256i dot =
-      Dot<kL.codes>(StartOfBlock<kL.offset>(x), w, 0, kNumVectors, x);
-  acc = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(dot), acc);
-  if constexpr (kL.subtracts_minima) {
-    acc = _mm256_fnmadd_ps(s.minimum, _mm256_set1_ps(x.scaled_sum), acc);
-  } else if constexpr (kL.has_minima) {
-    acc = _mm256_fmadd_ps(s.minimum, _mm256_set1_ps(x.scaled_sum), acc);
-  }
-  return acc;
 }
 
 template <int kRows>
@@ -260,35 +163,161 @@ inline void StoreRows(const LinearTile& tile, int64_t first_row,
   }
 }
 
+// ---- Types with a scale per 32 inputs ---------------------------------------
+
+template <int kOffset>
+inline __m256i StartOfBlock(const ActivationBlock& x) {
+  if constexpr (kOffset == 8) return _mm256_set1_epi32(x.minus_8_sum);
+  if constexpr (kOffset == 16) return _mm256_set1_epi32(x.minus_16_sum);
+  return _mm256_setzero_si256();  // 128: these weights keep their signs
+}
+
 template <int kLayout, int kRows>
-void RunQuantizedHalf(const LinearTile& tile, int64_t first_row, int half,
-                      __m256* sums) {
+void RunBlockHalf(const LinearTile& tile, int64_t first_row, int half,
+                  __m256* sums) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
-  const ActivationBlock* x = tile.blocks + PanelOffset(num_blocks, first_row);
+  const ActivationBlock* x = tile.BlocksOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m256 acc[kRows];
   for (int r = 0; r < kRows; ++r) acc[r] = _mm256_setzero_ps();
-  for (int64_t b = 0; b < num_blocks; b += kL.header_blocks()) {
-    for (int i = 0; i < kL.header_blocks(); ++i) {
-      for (int line = 0; line < kL.code_bytes; line += 64) {
-        _mm_prefetch(
-            reinterpret_cast<const char*>(codes) + kPrefetchBytes + line,
-            _MM_HINT_T0);
+  for (int64_t b = 0; b < num_blocks; ++b) {
+    PrefetchBlock(codes, kL.code_bytes);
+    Vectors w;
+    Unpack<kL.codes>(codes, half, &w);
+    const __m256 scale = LoadScales(header, half);
+    const __m256 minimum =
+        kL.has_minima ? LoadScales(header + 32, half) : _mm256_setzero_ps();
+    for (int r = 0; r < kRows; ++r) {
+      const __m256i dot =
+          AddDots<kL.codes>(StartOfBlock<kL.offset>(x[r]), w, 0, kNumVectors,
+                            x[r].codes, _mm256_set1_epi16(1));
+      acc[r] = _mm256_fmadd_ps(_mm256_mul_ps(scale, _mm256_set1_ps(x[r].scale)),
+                               _mm256_cvtepi32_ps(dot), acc[r]);
+      if constexpr (kL.has_minima) {
+        acc[r] =
+            _mm256_fmadd_ps(minimum, _mm256_set1_ps(x[r].scaled_sum), acc[r]);
       }
-      Vectors w;
-      Unpack<kL.codes>(codes, half, &w);
-      const BlockScales s = ScalesOfBlock<kLayout>(header, i, half);
-      for (int r = 0; r < kRows; ++r)
-        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r]);
-      x += stride;
-      codes += kL.code_bytes;
     }
+    x += stride;
+    codes += kL.code_bytes;
     header += kL.header_bytes();
   }
   for (int r = 0; r < kRows; ++r) sums[r] = acc[r];
+}
+
+// ---- Types with a scale per 256 inputs and whole numbers below it -----------
+
+// Sub-scale `index` of the span, in the low 16 bits of each lane; the high ones
+// are 0.
+template <int kLayout>
+inline __m256i SubScale(const uint8_t* header, int index, int half) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(
+      header + kL.sub_scales_at() + index * kGroupOutputs + half * 8));
+  if constexpr (kL.has_nibble_scales())
+    return _mm256_cvtepu8_epi32(_mm_and_si128(bytes, _mm_set1_epi8(0x0f)));
+  if constexpr (kL.has_minima) return _mm256_cvtepu8_epi32(bytes);
+  return _mm256_and_si256(_mm256_cvtepi8_epi32(bytes),
+                          _mm256_set1_epi32(0xffff));
+}
+
+template <int kLayout>
+inline __m256i SubMinimum(const uint8_t* header, int index, int half) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const int at =
+      kL.has_nibble_scales() ? kL.sub_scales_at() : kL.sub_minima_at();
+  __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(
+      header + at + index * kGroupOutputs + half * 8));
+  if constexpr (kL.has_nibble_scales())
+    bytes = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f));
+  return _mm256_cvtepu8_epi32(bytes);
+}
+
+// What pmaddwd multiplies: `first` in the low 16 bits of each lane.
+inline __m256i PairUp(__m256i first, __m256i second) {
+  return _mm256_or_si256(first, _mm256_slli_epi32(second, 16));
+}
+
+template <int kLayout, int kRows>
+void RunSpanHalf(const LinearTile& tile, int64_t first_row, int half,
+                 __m256* out) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  constexpr int kVectorsPerScale =
+      kNumVectors / (kL.sub_scales ? kL.sub_scales : 1);
+  const int64_t num_spans = tile.weight->inputs / kSpanInputs;
+  const uint8_t* header = tile.weight->group(tile.group);
+  const uint8_t* codes = header + tile.weight->codes_at;
+  const ActivationSpan* x = tile.SpansOf(first_row);
+  const int64_t stride = PanelStride(tile.num_rows, first_row);
+  __m256 acc[kRows];
+  for (int r = 0; r < kRows; ++r) acc[r] = _mm256_setzero_ps();
+  for (int64_t s = 0; s < num_spans; ++s) {
+    __m256i sums[kRows], minima[kRows], offsets[kRows];
+    for (int r = 0; r < kRows; ++r)
+      sums[r] = minima[r] = offsets[r] = _mm256_setzero_si256();
+    for (int b = 0; b < kL.header_blocks(); ++b, codes += kL.code_bytes) {
+      PrefetchBlock(codes, kL.code_bytes);
+      Vectors w;
+      Unpack<kL.codes>(codes, half, &w);
+      for (int i = 0; i < kL.sub_scales; ++i) {
+        const __m256i scale =
+            SubScale<kLayout>(header, b * kL.sub_scales + i, half);
+        const __m256i twice = PairUp(scale, scale);
+        for (int r = 0; r < kRows; ++r) {
+          sums[r] = AddDots<kL.codes>(sums[r], w, i * kVectorsPerScale,
+                                      (i + 1) * kVectorsPerScale,
+                                      x[r].codes + b * kBlockInputs, twice);
+        }
+      }
+      // Codes of 2, 3 and 6 bits: of the two halves of a block.
+      if constexpr (kL.sub_scales == 2 && kL.offset != 0) {
+        const __m256i pair = PairUp(SubScale<kLayout>(header, 2 * b, half),
+                                    SubScale<kLayout>(header, 2 * b + 1, half));
+        for (int r = 0; r < kRows; ++r) {
+          offsets[r] = _mm256_add_epi32(
+              offsets[r],
+              _mm256_madd_epi16(pair, Broadcast4Bytes(x[r].sums + 2 * b)));
+        }
+      }
+      if constexpr (kL.has_minima) {
+        if (kL.sub_scales == 1 && b % 2 == 1) continue;
+        const int first = kL.sub_scales * b;
+        const __m256i pair =
+            PairUp(SubMinimum<kLayout>(header, first, half),
+                   SubMinimum<kLayout>(header, first + 1, half));
+        for (int r = 0; r < kRows; ++r) {
+          const int16_t* pair_sums =
+              kL.sub_scales == 2 ? x[r].sums + 2 * b : x[r].pair_sums + b;
+          minima[r] = _mm256_add_epi32(
+              minima[r], _mm256_madd_epi16(pair, Broadcast4Bytes(pair_sums)));
+        }
+      }
+    }
+    const __m256 scale = LoadScales(header, half);
+    const __m256 minimum =
+        kL.has_minima ? LoadScales(header + 32, half) : _mm256_setzero_ps();
+    for (int r = 0; r < kRows; ++r) {
+      constexpr int kShift = kL.offset == 32 ? 5 : 2;
+      if constexpr (kL.sub_scales == 2 && kL.offset != 0) {
+        sums[r] =
+            _mm256_sub_epi32(sums[r], _mm256_slli_epi32(offsets[r], kShift));
+      }
+      const __m256 row_scale = _mm256_set1_ps(x[r].scale);
+      acc[r] = _mm256_fmadd_ps(_mm256_mul_ps(scale, row_scale),
+                               _mm256_cvtepi32_ps(sums[r]), acc[r]);
+      if constexpr (kL.has_minima) {
+        acc[r] = _mm256_fnmadd_ps(
+            minimum, _mm256_mul_ps(row_scale, _mm256_cvtepi32_ps(minima[r])),
+            acc[r]);
+      }
+    }
+    x += stride;
+    header += kL.header_bytes();
+  }
+  for (int r = 0; r < kRows; ++r) out[r] = acc[r];
 }
 
 template <Codes kCodes>
@@ -330,8 +359,12 @@ void RunRows(const LinearTile& tile, int64_t first_row) {
     RunFloatRows<kLayout, kRows>(tile, first_row, acc);
   } else {
     __m256 low[kRows], high[kRows];
-    RunQuantizedHalf<kLayout, kRows>(tile, first_row, 0, low);
-    RunQuantizedHalf<kLayout, kRows>(tile, first_row, 1, high);
+    constexpr auto kRun =
+        kPackedLayouts[kLayout].activations() == Activations::kSpans
+            ? &RunSpanHalf<kLayout, kRows>
+            : &RunBlockHalf<kLayout, kRows>;
+    kRun(tile, first_row, 0, low);
+    kRun(tile, first_row, 1, high);
     for (int r = 0; r < kRows; ++r) acc[r] = {low[r], high[r]};
   }
   StoreRows<kRows>(tile, first_row, acc);

@@ -9,70 +9,14 @@ namespace {
 constexpr int kMaxTileRows = 8;
 constexpr int kPrefetchBytes = 3072;  // ahead of the codes being read
 
-inline __m512i Dot4(__m512i sum, const Vectors& w, int first,
-                    const ActivationBlock& x) {
-#pragma GCC unroll 4
-  for (int i = first; i < first + 4; ++i) {
-    int32_t four;
-    __builtin_memcpy(&four, x.codes + i * 4, 4);
-    sum = _mm512_dpbusd_epi32(sum, w.v[i], _mm512_set1_epi32(four));
-  }
+// Σ codes · weights of vectors [first, first + count).
+template <int kCount>
+inline __m512i Dot(__m512i sum, const Vectors& w, int first,
+                   const int8_t* codes) {
+#pragma GCC unroll 8
+  for (int i = first; i < first + kCount; ++i)
+    sum = _mm512_dpbusd_epi32(sum, w.v[i], Broadcast4Bytes(codes + i * 4));
   return sum;
-}
-
-template <int kOffset>
-inline __m512i StartOfBlock(const ActivationBlock& x) {
-  if constexpr (kOffset == 8) return _mm512_set1_epi32(x.minus_8_sum);
-  if constexpr (kOffset == 16) return _mm512_set1_epi32(x.minus_16_sum);
-  if constexpr (kOffset == 128) return _mm512_set1_epi32(x.minus_128_sum);
-  return _mm512_setzero_si512();
-}
-
-template <int kOffset>
-inline __m512i StartOfHalf(int32_t minus_32_sum) {
-  if constexpr (kOffset == 32) return _mm512_set1_epi32(minus_32_sum);
-  if constexpr (kOffset == 4)
-    return _mm512_srai_epi32(_mm512_set1_epi32(minus_32_sum), 3);
-  return _mm512_setzero_si512();
-}
-
-template <int kLayout>
-inline __m512 AddBlock(__m512 acc, const Vectors& w, const BlockScales& s,
-                       const ActivationBlock& x) {
-  constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  const __m512 scale = _mm512_mul_ps(s.scale, _mm512_set1_ps(x.scale));
-  if constexpr (kL.sub_scales == 2) {
-    const __m512i low =
-        Dot4(StartOfHalf<kL.offset>(x.minus_32_sum_low), w, 0, x);
-    const __m512i high =
-        Dot4(StartOfHalf<kL.offset>(x.minus_32_sum_high), w, 4, x);
-    // Below 2^24, so exact.
-    const __m512 sum = _mm512_fmadd_ps(
-        _mm512_cvtepi32_ps(low), s.sub_scale[0],
-        _mm512_mul_ps(_mm512_cvtepi32_ps(high), s.sub_scale[1]));
-    acc = _mm512_fmadd_ps(scale, sum, acc);
-    if constexpr (kL.has_minima) {
-      const __m512 low_sum =
-          _mm512_set1_ps(static_cast<float>(x.minus_32_sum_low / -32));
-      const __m512 high_sum =
-          _mm512_set1_ps(static_cast<float>(x.minus_32_sum_high / -32));
-      const __m512 minima = _mm512_fmadd_ps(
-          low_sum, s.sub_minimum[0], _mm512_mul_ps(high_sum, s.sub_minimum[1]));
-      acc = _mm512_fnmadd_ps(
-          s.minimum, _mm512_mul_ps(_mm512_set1_ps(x.scale), minima), acc);
-    }
-    return acc;
-  }
-  const __m512i low = Dot4(StartOfBlock<kL.offset>(x), w, 0, x);
-  const __m512i high = Dot4(_mm512_setzero_si512(), w, 4, x);
-  acc = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(_mm512_add_epi32(low, high)),
-                        acc);
-  if constexpr (kL.subtracts_minima) {
-    acc = _mm512_fnmadd_ps(s.minimum, _mm512_set1_ps(x.scaled_sum), acc);
-  } else if constexpr (kL.has_minima) {
-    acc = _mm512_fmadd_ps(s.minimum, _mm512_set1_ps(x.scaled_sum), acc);
-  }
-  return acc;
 }
 
 template <int kRows>
@@ -92,36 +36,158 @@ inline void StoreRows(const LinearTile& tile, int64_t first_row,
   }
 }
 
+// ---- Types with a scale per 32 inputs ---------------------------------------
+
+template <int kOffset>
+inline __m512i StartOfBlock(const ActivationBlock& x) {
+  if constexpr (kOffset == 8) return _mm512_set1_epi32(x.minus_8_sum);
+  if constexpr (kOffset == 16) return _mm512_set1_epi32(x.minus_16_sum);
+  if constexpr (kOffset == 128) return _mm512_set1_epi32(x.minus_128_sum);
+  return _mm512_setzero_si512();
+}
+
 template <int kLayout, int kRows>
-void RunQuantizedRows(const LinearTile& tile, int64_t first_row) {
+void RunBlockRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
-  const ActivationBlock* x = tile.blocks + PanelOffset(num_blocks, first_row);
+  const ActivationBlock* x = tile.BlocksOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m512 acc[kRows];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) acc[r] = _mm512_setzero_ps();
-  for (int64_t b = 0; b < num_blocks; b += kL.header_blocks()) {
+  for (int64_t b = 0; b < num_blocks; ++b) {
+    PrefetchBlock(codes, kL.code_bytes);
     const __m512 scale = LoadScales(header);
     const __m512 minimum =
         kL.has_minima ? LoadScales(header + 32) : _mm512_setzero_ps();
-    for (int i = 0; i < kL.header_blocks(); ++i) {
+    const Vectors w = Unpack<kL.codes>(codes);
 #pragma GCC unroll 8
-      for (int line = 0; line < kL.code_bytes; line += 64) {
-        _mm_prefetch(
-            reinterpret_cast<const char*>(codes) + kPrefetchBytes + line,
-            _MM_HINT_T0);
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i low =
+          Dot<4>(StartOfBlock<kL.offset>(x[r]), w, 0, x[r].codes);
+      const __m512i high = Dot<4>(_mm512_setzero_si512(), w, 4, x[r].codes);
+      acc[r] = _mm512_fmadd_ps(_mm512_mul_ps(scale, _mm512_set1_ps(x[r].scale)),
+                               _mm512_cvtepi32_ps(_mm512_add_epi32(low, high)),
+                               acc[r]);
+      if constexpr (kL.has_minima) {
+        acc[r] =
+            _mm512_fmadd_ps(minimum, _mm512_set1_ps(x[r].scaled_sum), acc[r]);
       }
+    }
+    x += stride;
+    codes += kL.code_bytes;
+    header += kL.header_bytes();
+  }
+  StoreRows<kRows>(tile, first_row, acc);
+}
+
+// ---- Types with a scale per 256 inputs and whole numbers below it -----------
+
+// Whether the sums of both halves of a block fit 16 bits, so that vpdpwssd adds
+// them times the scale, which then stands twice in a lane.
+template <int kLayout>
+constexpr bool HasPairedScale() {
+  return kPackedLayouts[kLayout].codes == Codes::k4Bit;
+}
+
+// scale · Σ codes · weights of block `b`, added to `sum`.
+template <int kLayout>
+inline __m512i AddBlock(__m512i sum, const Vectors& w, const __m512i* scales,
+                        const ActivationSpan& x, int b) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const int8_t* codes = x.codes + b * kBlockInputs;
+  if constexpr (kL.sub_scales == 2) {
+    const auto start = [&](int half) {
+      const __m512i minus_32_sum =
+          _mm512_set1_epi32(x.minus_32_sums[2 * b + half]);
+      return kL.offset == 32  ? minus_32_sum
+             : kL.offset == 4 ? _mm512_srai_epi32(minus_32_sum, 3)
+                              : _mm512_setzero_si512();
+    };
+    const __m512i low = Dot<4>(start(0), w, 0, codes);
+    const __m512i high = Dot<4>(start(1), w, 4, codes);
+    return _mm512_add_epi32(
+        _mm512_add_epi32(sum, _mm512_mullo_epi32(low, scales[0])),
+        _mm512_mullo_epi32(high, scales[1]));
+  }
+  static_assert(kL.sub_scales != 1 || kL.offset == 0 || kL.offset == 128);
+  const __m512i start = kL.offset == 128
+                            ? _mm512_set1_epi32(x.pair_sums[b] * -128)
+                            : _mm512_setzero_si512();
+  // Two chains, as one is long to wait for.
+  const __m512i low = Dot<4>(start, w, 0, codes);
+  const __m512i high = Dot<4>(_mm512_setzero_si512(), w, 4, codes);
+  // 15 · 127 · 16 fits 16 bits.
+  if constexpr (HasPairedScale<kLayout>())
+    return _mm512_dpwssd_epi32(sum, PairUp(low, high), scales[0]);
+  return _mm512_add_epi32(
+      sum, _mm512_mullo_epi32(_mm512_add_epi32(low, high), scales[0]));
+}
+
+// Σ minimum · Σ codes of a span.
+template <int kLayout>
+inline __m512i SumMinima(const __m512i* pairs, const ActivationSpan& x) {
+  constexpr int kPairs = NumPairs<kLayout>();
+  const int16_t* sums = PairSums<kLayout>(x);
+  __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 8
+  for (int i = 0; i < kPairs; ++i)
+    sum = _mm512_dpwssd_epi32(sum, pairs[i], Broadcast4Bytes(sums + 2 * i));
+  return sum;
+}
+
+template <int kLayout, int kRows>
+void RunSpanRows(const LinearTile& tile, int64_t first_row) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const int64_t num_spans = tile.weight->inputs / kSpanInputs;
+  const uint8_t* header = tile.weight->group(tile.group);
+  const uint8_t* codes = header + tile.weight->codes_at;
+  const ActivationSpan* x = tile.SpansOf(first_row);
+  const int64_t stride = PanelStride(tile.num_rows, first_row);
+  __m512 acc[kRows];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) acc[r] = _mm512_setzero_ps();
+  for (int64_t s = 0; s < num_spans; ++s) {
+    __m512i sums[kRows];
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_si512();
+    for (int b = 0; b < kL.header_blocks(); ++b) {
+      PrefetchBlock(codes, kL.code_bytes);
       const Vectors w = Unpack<kL.codes>(codes);
-      const BlockScales s = ScalesOfBlock<kLayout>(header, i, scale, minimum);
+      __m512i scales[2];
+      for (int i = 0; i < kL.sub_scales; ++i)
+        scales[i] = SubScale<kLayout>(header, b * kL.sub_scales + i);
+      if constexpr (HasPairedScale<kLayout>())
+        scales[0] = PairUp(scales[0], scales[0]);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r)
-        acc[r] = AddBlock<kLayout>(acc[r], w, s, x[r]);
-      x += stride;
+        sums[r] = AddBlock<kLayout>(sums[r], w, scales, x[r], b);
       codes += kL.code_bytes;
     }
+    const __m512 scale = LoadScales(header);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      acc[r] = _mm512_fmadd_ps(_mm512_mul_ps(scale, _mm512_set1_ps(x[r].scale)),
+                               _mm512_cvtepi32_ps(sums[r]), acc[r]);
+    }
+    if constexpr (kL.has_minima) {
+      constexpr int kPairs = NumPairs<kLayout>();
+      __m512i pairs[kPairs];
+#pragma GCC unroll 8
+      for (int i = 0; i < kPairs; ++i)
+        pairs[i] = SubMinimumPair<kLayout>(header, i);
+      const __m512 minimum = LoadScales(header + 32);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const __m512 sum =
+            _mm512_mul_ps(_mm512_set1_ps(x[r].scale),
+                          _mm512_cvtepi32_ps(SumMinima<kLayout>(pairs, x[r])));
+        acc[r] = _mm512_fnmadd_ps(minimum, sum, acc[r]);
+      }
+    }
+    x += stride;
     header += kL.header_bytes();
   }
   StoreRows<kRows>(tile, first_row, acc);
@@ -160,11 +226,13 @@ void RunFloatRows(const LinearTile& tile, int64_t first_row) {
 
 template <int kLayout, int kRows>
 inline void RunRows(const LinearTile& tile, int64_t first_row) {
-  if constexpr (kPackedLayouts[kLayout].is_float()) {
+  constexpr Activations kInput = kPackedLayouts[kLayout].activations();
+  if constexpr (kInput == Activations::kFloats)
     RunFloatRows<kLayout, kRows>(tile, first_row);
-  } else {
-    RunQuantizedRows<kLayout, kRows>(tile, first_row);
-  }
+  if constexpr (kInput == Activations::kBlocks)
+    RunBlockRows<kLayout, kRows>(tile, first_row);
+  if constexpr (kInput == Activations::kSpans)
+    RunSpanRows<kLayout, kRows>(tile, first_row);
 }
 
 template <int kLayout>

@@ -9,9 +9,9 @@
 
 namespace specinfer::cpu {
 
-// Quantised activations lie in panels of 16 rows, so that a block of all rows
-// of a panel is one run of memory: [panels][inputs / 32][rows of the panel].
-// The last panel has the rows that are left.
+// Quantised activations lie in panels of 16 rows, so that a block (or span) of
+// all rows of a panel is one run of memory: [panels][blocks][rows of the
+// panel]. The last panel has the rows that are left.
 inline constexpr int kPanelRows = 16;
 
 // Where block 0 of `row` is.
@@ -28,11 +28,20 @@ struct LinearTile {
   const PackedWeight* weight = nullptr;
   int64_t group = 0;
   int64_t num_rows = 0;
-  const ActivationBlock* blocks = nullptr;  // panels, for quantised weights
-  const float* floats = nullptr;  // [num_rows][inputs], for float weights
-  const float* bias = nullptr;    // of the group's first output; or null
-  float* out = nullptr;           // of row 0 and the group's first output
-  int64_t out_stride = 0;         // floats from row to row
+  // One of these, as the weight's layout wants it.
+  const ActivationBlock* blocks = nullptr;  // panels
+  const ActivationSpan* spans = nullptr;    // panels
+  const float* floats = nullptr;            // [num_rows][inputs]
+  const float* bias = nullptr;  // of the group's first output; or null
+  float* out = nullptr;         // of row 0 and the group's first output
+  int64_t out_stride = 0;       // floats from row to row
+
+  const ActivationBlock* BlocksOf(int64_t row) const {
+    return blocks + PanelOffset(weight->inputs / kBlockInputs, row);
+  }
+  const ActivationSpan* SpansOf(int64_t row) const {
+    return spans + PanelOffset(weight->inputs / kSpanInputs, row);
+  }
 };
 
 using LinearKernel = void(const LinearTile& tile);

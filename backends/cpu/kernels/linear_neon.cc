@@ -8,68 +8,36 @@ namespace specinfer::cpu {
 namespace {
 
 // 4 rows × 16 outputs are 16 accumulators; the other half of the registers
-// holds eight vectors of weights, a row's codes and the scales.
+// holds eight vectors of weights, the dots, the rows' codes and the scales.
 constexpr int kMaxTileRows = 4;
 static_assert(kPanelRows % kMaxTileRows == 0);
 constexpr int kNumQuads = kGroupOutputs / 4;
 constexpr int kPrefetchBytes = 1024;  // ahead of the codes being read
 
-// `sum` plus the dots of vectors [4 · half, 4 · half + 4).
-inline int32x4_t Dot4(int32x4_t sum, const Vectors& w, int half,
-                      const ActivationBlock& x) {
-  const int8x16_t codes = vld1q_s8(x.codes + 16 * half);
-  sum = vdotq_laneq_s32(sum, w.v[4 * half], codes, 0);
-  sum = vdotq_laneq_s32(sum, w.v[4 * half + 1], codes, 1);
-  sum = vdotq_laneq_s32(sum, w.v[4 * half + 2], codes, 2);
-  return vdotq_laneq_s32(sum, w.v[4 * half + 3], codes, 3);
+// Adds vector `first` + kLane times four codes of each row.
+template <int kLane, int kRows>
+inline void DotLane(const Vectors& w, int first, const int8x16_t* codes,
+                    int32x4_t* dots) {
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r)
+    dots[r] = vdotq_laneq_s32(dots[r], w.v[first + kLane], codes[r], kLane);
 }
 
-template <int kOffset>
-inline int32x4_t StartOfBlock(const ActivationBlock& x) {
-  if constexpr (kOffset == 8) return vdupq_n_s32(x.minus_8_sum);
-  if constexpr (kOffset == 16) return vdupq_n_s32(x.minus_16_sum);
-  return vdupq_n_s32(0);  // 128: these weights keep their signs
+// Adds the dots of 16 inputs of each row: vectors `first` to `first` + 3. Rows
+// take turns, so that no sum waits for itself.
+template <int kRows>
+inline void Dot16(const Vectors& w, int first, const int8x16_t* codes,
+                  int32x4_t* dots) {
+  DotLane<0, kRows>(w, first, codes, dots);
+  DotLane<1, kRows>(w, first, codes, dots);
+  DotLane<2, kRows>(w, first, codes, dots);
+  DotLane<3, kRows>(w, first, codes, dots);
 }
 
-template <int kOffset>
-inline int32x4_t StartOfHalf(int32_t minus_32_sum) {
-  if constexpr (kOffset == 32) return vdupq_n_s32(minus_32_sum);
-  if constexpr (kOffset == 4) return vdupq_n_s32(minus_32_sum >> 3);
-  return vdupq_n_s32(0);
-}
-
-template <int kLayout>
-inline float32x4_t AddBlock(float32x4_t acc, const Vectors& w,
-                            const BlockScales& s, const ActivationBlock& x) {
-  constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  const float32x4_t scale = vmulq_n_f32(s.scale, x.scale);
-  if constexpr (kL.sub_scales == 2) {
-    const int32x4_t low =
-        Dot4(StartOfHalf<kL.offset>(x.minus_32_sum_low), w, 0, x);
-    const int32x4_t high =
-        Dot4(StartOfHalf<kL.offset>(x.minus_32_sum_high), w, 1, x);
-    // Below 2^24, so as exact in integers as in floats.
-    const int32x4_t sum =
-        vmlaq_s32(vmulq_s32(high, s.sub_scale[1]), low, s.sub_scale[0]);
-    acc = vfmaq_f32(acc, scale, vcvtq_f32_s32(sum));
-    if constexpr (kL.has_minima) {
-      const int32x4_t minima = vmlaq_n_s32(
-          vmulq_n_s32(s.sub_minimum[1], -(x.minus_32_sum_high >> 5)),
-          s.sub_minimum[0], -(x.minus_32_sum_low >> 5));
-      acc = vfmsq_f32(acc, s.minimum,
-                      vmulq_n_f32(vcvtq_f32_s32(minima), x.scale));
-    }
-    return acc;
-  }
-  int32x4_t dot = Dot4(StartOfBlock<kL.offset>(x), w, 0, x);
-  dot = Dot4(dot, w, 1, x);
-  acc = vfmaq_f32(acc, scale, vcvtq_f32_s32(dot));
-  if constexpr (kL.subtracts_minima) {
-    acc = vfmsq_n_f32(acc, s.minimum, x.scaled_sum);
-  } else if constexpr (kL.has_minima) {
-    acc = vfmaq_n_f32(acc, s.minimum, x.scaled_sum);
-  }
-  return acc;
+inline void PrefetchBlock(const uint8_t* codes, int code_bytes) {
+#pragma GCC unroll 8
+  for (int line = 0; line < code_bytes; line += 64)
+    __builtin_prefetch(codes + kPrefetchBytes + line);
 }
 
 template <int kRows>
@@ -86,37 +54,177 @@ inline void StoreRows(const LinearTile& tile, int64_t first_row,
   }
 }
 
+// ---- Types with a scale per 32 inputs ---------------------------------------
+
+template <int kOffset>
+inline int32x4_t StartOfBlock(const ActivationBlock& x) {
+  if constexpr (kOffset == 8) return vdupq_n_s32(x.minus_8_sum);
+  if constexpr (kOffset == 16) return vdupq_n_s32(x.minus_16_sum);
+  return vdupq_n_s32(0);  // 128: these weights keep their signs
+}
+
 template <int kLayout, int kRows>
-void RunQuantizedRows(const LinearTile& tile, int64_t first_row) {
+inline void AddBlock(const uint8_t* header, const uint8_t* codes,
+                     const ActivationBlock* x, int quad, Vec16* acc) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const Vectors w = Unpack<kL.codes>(codes, quad);
+  const float32x4_t scale = LoadScales(header, quad);
+  int32x4_t dots[kRows];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) dots[r] = StartOfBlock<kL.offset>(x[r]);
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    int8x16_t row_codes[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r)
+      row_codes[r] = vld1q_s8(x[r].codes + 16 * half);
+    Dot16<kRows>(w, 4 * half, row_codes, dots);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+    float32x4_t& sum = acc[r].v[quad];
+    sum =
+        vfmaq_f32(sum, vmulq_n_f32(scale, x[r].scale), vcvtq_f32_s32(dots[r]));
+    if constexpr (kL.has_minima)
+      sum = vfmaq_n_f32(sum, LoadScales(header + 32, quad), x[r].scaled_sum);
+  }
+}
+
+template <int kLayout, int kRows>
+void RunBlockRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
-  const ActivationBlock* x = tile.blocks + PanelOffset(num_blocks, first_row);
+  const ActivationBlock* x = tile.BlocksOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   Vec16 acc[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) acc[r] = Zero();
-  for (int64_t b = 0; b < num_blocks; b += kL.header_blocks()) {
-    for (int i = 0; i < kL.header_blocks(); ++i) {
-#pragma GCC unroll 8
-      for (int line = 0; line < kL.code_bytes; line += 64)
-        __builtin_prefetch(codes + kPrefetchBytes + line);
+  for (int64_t b = 0; b < num_blocks; ++b) {
+    PrefetchBlock(codes, kL.code_bytes);
 #pragma GCC unroll 4
-      for (int quad = 0; quad < kNumQuads; ++quad) {
-        const Vectors w = Unpack<kL.codes>(codes, quad);
-        const BlockScales s = ScalesOfBlock<kLayout>(header, i, quad);
-#pragma GCC unroll 4
-        for (int r = 0; r < kRows; ++r)
-          acc[r].v[quad] = AddBlock<kLayout>(acc[r].v[quad], w, s, x[r]);
-      }
-      x += stride;
-      codes += kL.code_bytes;
-    }
+    for (int quad = 0; quad < kNumQuads; ++quad)
+      AddBlock<kLayout, kRows>(header, codes, x, quad, acc);
+    x += stride;
+    codes += kL.code_bytes;
     header += kL.header_bytes();
   }
   StoreRows<kRows>(tile, first_row, acc);
 }
+
+// ---- Types with a scale per 256 inputs and whole numbers below it -----------
+
+// 16 whole numbers.
+struct Whole16 {
+  int32x4_t v[kNumQuads];
+};
+
+template <int kOffset>
+inline int32x4_t StartOfHalf(int32_t minus_32_sum) {
+  if constexpr (kOffset == 32) return vdupq_n_s32(minus_32_sum);
+  if constexpr (kOffset == 4) return vdupq_n_s32(minus_32_sum >> 3);
+  return vdupq_n_s32(0);  // 128: these weights keep their signs
+}
+
+// Adds scale · Σ codes · weights of block `b` of the span.
+template <int kLayout, int kRows>
+inline void AddBlockOfSpan(const uint8_t* header, const uint8_t* codes, int b,
+                           const ActivationSpan* x, int quad, Whole16* sums) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const Vectors w = Unpack<kL.codes>(codes, quad);
+  int32x4_t dots[kRows];
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    int8x16_t row_codes[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      row_codes[r] = vld1q_s8(x[r].codes + b * kBlockInputs + 16 * half);
+      if (half == 0 || kL.sub_scales == 2)
+        dots[r] = StartOfHalf<kL.offset>(x[r].minus_32_sums[2 * b + half]);
+    }
+    Dot16<kRows>(w, 4 * half, row_codes, dots);
+    if (half == 0 && kL.sub_scales == 1) continue;
+    const int index = kL.sub_scales == 2 ? 2 * b + half : b;
+    const int32x4_t scale = SubScale<kLayout>(header, index, quad);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r)
+      sums[r].v[quad] = vmlaq_s32(sums[r].v[quad], dots[r], scale);
+  }
+}
+
+// Takes the sums of a span, and its minima.
+template <int kLayout, int kRows>
+inline void AddSpan(const uint8_t* header, const ActivationSpan* x, int quad,
+                    const Whole16* sums, Vec16* acc) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const float32x4_t scale = LoadScales(header, quad);
+  int32x4_t minima[kRows];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+    float32x4_t& sum = acc[r].v[quad];
+    sum = vfmaq_f32(sum, vmulq_n_f32(scale, x[r].scale),
+                    vcvtq_f32_s32(sums[r].v[quad]));
+    minima[r] = vdupq_n_s32(0);
+  }
+  if constexpr (kL.has_minima) {
+    constexpr int kCount = kL.header_blocks() * kL.sub_scales;
+#pragma GCC unroll 16
+    for (int i = 0; i < kCount; ++i) {
+      const int16x4_t minimum = SubMinimum<kLayout>(header, i, quad);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        minima[r] =
+            vmlal_n_s16(minima[r], minimum,
+                        kL.sub_scales == 2 ? x[r].sums[i] : x[r].pair_sums[i]);
+      }
+    }
+    const float32x4_t minimum = LoadScales(header + 32, quad);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      acc[r].v[quad] =
+          vfmsq_f32(acc[r].v[quad], minimum,
+                    vmulq_n_f32(vcvtq_f32_s32(minima[r]), x[r].scale));
+    }
+  }
+}
+
+template <int kLayout, int kRows>
+void RunSpanRows(const LinearTile& tile, int64_t first_row) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  const int64_t num_spans = tile.weight->inputs / kSpanInputs;
+  const uint8_t* header = tile.weight->group(tile.group);
+  const uint8_t* codes = header + tile.weight->codes_at;
+  const ActivationSpan* x = tile.SpansOf(first_row);
+  const int64_t stride = PanelStride(tile.num_rows, first_row);
+  Vec16 acc[kRows];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) acc[r] = Zero();
+  for (int64_t s = 0; s < num_spans; ++s) {
+    Whole16 sums[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int quad = 0; quad < kNumQuads; ++quad)
+        sums[r].v[quad] = vdupq_n_s32(0);
+    }
+    for (int b = 0; b < kL.header_blocks(); ++b) {
+      PrefetchBlock(codes, kL.code_bytes);
+#pragma GCC unroll 4
+      for (int quad = 0; quad < kNumQuads; ++quad)
+        AddBlockOfSpan<kLayout, kRows>(header, codes, b, x, quad, sums);
+      codes += kL.code_bytes;
+    }
+#pragma GCC unroll 4
+    for (int quad = 0; quad < kNumQuads; ++quad)
+      AddSpan<kLayout, kRows>(header, x, quad, sums, acc);
+    x += stride;
+    header += kL.header_bytes();
+  }
+  StoreRows<kRows>(tile, first_row, acc);
+}
+
+// ---- Float types ------------------------------------------------------------
 
 template <Codes kCodes>
 inline Vec16 LoadFloats(const uint8_t* codes) {
@@ -153,11 +261,13 @@ void RunFloatRows(const LinearTile& tile, int64_t first_row) {
 
 template <int kLayout, int kRows>
 inline void RunRows(const LinearTile& tile, int64_t first_row) {
-  if constexpr (kPackedLayouts[kLayout].is_float()) {
+  constexpr Activations kInput = kPackedLayouts[kLayout].activations();
+  if constexpr (kInput == Activations::kFloats)
     RunFloatRows<kLayout, kRows>(tile, first_row);
-  } else {
-    RunQuantizedRows<kLayout, kRows>(tile, first_row);
-  }
+  if constexpr (kInput == Activations::kBlocks)
+    RunBlockRows<kLayout, kRows>(tile, first_row);
+  if constexpr (kInput == Activations::kSpans)
+    RunSpanRows<kLayout, kRows>(tile, first_row);
 }
 
 template <int kLayout>

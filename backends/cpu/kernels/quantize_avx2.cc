@@ -34,30 +34,52 @@ inline int32_t QuantizeHalf(Vec16 x, __m256 inverse, int8_t* codes) {
   return SumLanes(_mm256_add_epi32(low, high));
 }
 
+// The greatest magnitude of 16 · num_vectors numbers. Max gives its second
+// operand when the first is NaN, so NaN is passed over.
+inline float Greatest(const float* in, int num_vectors) {
+  Vec16 greatest = Zero();
+  for (int i = 0; i < num_vectors; ++i)
+    greatest = Max(Absolute(Load(in + 16 * i)), greatest);
+  return Maximum(greatest);
+}
+
+inline __m256 InverseScale(float greatest) {
+  return _mm256_set1_ps(greatest > 0.0f ? 127.0f / greatest : 0.0f);
+}
+
 }  // namespace
 
 void QuantizeAvx2(const float* in, int64_t inputs, int64_t stride,
                   ActivationBlock* out) {
-  for (int64_t b = 0; b < inputs / 32; ++b) {
-    const Vec16 low = Load(in + b * 32);
-    const Vec16 high = Load(in + b * 32 + 16);
-    // Max gives its second operand when the first is NaN, so NaN is passed
-    // over.
-    const float greatest =
-        Maximum(Max(Absolute(high), Max(Absolute(low), Zero())));
-    const __m256 inverse =
-        _mm256_set1_ps(greatest > 0.0f ? 127.0f / greatest : 0.0f);
-    ActivationBlock& block = out[b * stride];
-    const int32_t low_sum = QuantizeHalf(low, inverse, block.codes);
-    const int32_t high_sum = QuantizeHalf(high, inverse, block.codes + 16);
-    block.sum = low_sum + high_sum;
-    block.scale = greatest / 127.0f;
-    block.scaled_sum = block.scale * static_cast<float>(block.sum);
-    block.minus_8_sum = -8 * block.sum;
-    block.minus_16_sum = -16 * block.sum;
-    block.minus_128_sum = -128 * block.sum;
-    block.minus_32_sum_low = -32 * low_sum;
-    block.minus_32_sum_high = -32 * high_sum;
+  for (int64_t b = 0; b < inputs / 32; ++b, in += 32, out += stride) {
+    const float greatest = Greatest(in, 2);
+    const __m256 inverse = InverseScale(greatest);
+    const int32_t sum = QuantizeHalf(Load(in), inverse, out->codes) +
+                        QuantizeHalf(Load(in + 16), inverse, out->codes + 16);
+    out->scale = greatest / 127.0f;
+    out->scaled_sum = out->scale * static_cast<float>(sum);
+    out->minus_8_sum = -8 * sum;
+    out->minus_16_sum = -16 * sum;
+    out->minus_128_sum = -128 * sum;
+  }
+}
+
+void QuantizeSpansAvx2(const float* in, int64_t inputs, int64_t stride,
+                       ActivationSpan* out) {
+  for (int64_t s = 0; s < inputs / kSpanInputs;
+       ++s, in += kSpanInputs, out += stride) {
+    const float greatest = Greatest(in, 16);
+    const __m256 inverse = InverseScale(greatest);
+    for (int i = 0; i < 16; ++i) {
+      const int32_t sum =
+          QuantizeHalf(Load(in + 16 * i), inverse, out->codes + 16 * i);
+      out->sums[i] = static_cast<int16_t>(sum);
+      out->minus_32_sums[i] = -32 * sum;
+    }
+    for (int i = 0; i < 8; ++i)
+      out->pair_sums[i] =
+          static_cast<int16_t>(out->sums[2 * i] + out->sums[2 * i + 1]);
+    out->scale = greatest / 127.0f;
   }
 }
 

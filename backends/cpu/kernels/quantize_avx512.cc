@@ -12,35 +12,62 @@ inline __m512i RoundAndClamp(__m512 value) {
                                   clamped);
 }
 
+// The greatest magnitude of 16 · kVectors numbers. Max gives its second operand
+// when the first is NaN, so NaN is passed over.
+template <int kVectors>
+inline float Greatest(const float* in) {
+  Vec16 greatest = Zero();
+#pragma GCC unroll 16
+  for (int i = 0; i < kVectors; ++i)
+    greatest = Max(Absolute(Load(in + 16 * i)), greatest);
+  return Maximum(greatest);
+}
+
+inline Vec16 InverseScale(float greatest) {
+  return Broadcast(greatest > 0.0f ? 127.0f / greatest : 0.0f);
+}
+
+// Stores the codes of 16 numbers and returns their sum.
+inline int32_t QuantizeHalf(const float* in, Vec16 inverse, int8_t* codes) {
+  const __m512i rounded = RoundAndClamp(Multiply(Load(in), inverse).v);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(codes),
+                   _mm512_cvtepi32_epi8(rounded));
+  return _mm512_reduce_add_epi32(rounded);
+}
+
 }  // namespace
 
 void QuantizeAvx512(const float* in, int64_t inputs, int64_t stride,
                     ActivationBlock* out) {
-  for (int64_t b = 0; b < inputs / 32; ++b) {
-    const Vec16 low = Load(in + b * 32);
-    const Vec16 high = Load(in + b * 32 + 16);
-    // Max gives its second operand when the first is NaN, so NaN is passed
-    // over.
-    const float greatest =
-        Maximum(Max(Absolute(high), Max(Absolute(low), Zero())));
-    const Vec16 inverse = Broadcast(greatest > 0.0f ? 127.0f / greatest : 0.0f);
-    const __m512i low_codes = RoundAndClamp(Multiply(low, inverse).v);
-    const __m512i high_codes = RoundAndClamp(Multiply(high, inverse).v);
-    ActivationBlock& block = out[b * stride];
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(block.codes),
-                     _mm512_cvtepi32_epi8(low_codes));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(block.codes + 16),
-                     _mm512_cvtepi32_epi8(high_codes));
-    const int32_t low_sum = _mm512_reduce_add_epi32(low_codes);
-    const int32_t high_sum = _mm512_reduce_add_epi32(high_codes);
-    block.sum = low_sum + high_sum;
-    block.scale = greatest / 127.0f;
-    block.scaled_sum = block.scale * static_cast<float>(block.sum);
-    block.minus_8_sum = -8 * block.sum;
-    block.minus_16_sum = -16 * block.sum;
-    block.minus_128_sum = -128 * block.sum;
-    block.minus_32_sum_low = -32 * low_sum;
-    block.minus_32_sum_high = -32 * high_sum;
+  for (int64_t b = 0; b < inputs / 32; ++b, in += 32, out += stride) {
+    const float greatest = Greatest<2>(in);
+    const Vec16 inverse = InverseScale(greatest);
+    const int32_t sum = QuantizeHalf(in, inverse, out->codes) +
+                        QuantizeHalf(in + 16, inverse, out->codes + 16);
+    out->scale = greatest / 127.0f;
+    out->scaled_sum = out->scale * static_cast<float>(sum);
+    out->minus_8_sum = -8 * sum;
+    out->minus_16_sum = -16 * sum;
+    out->minus_128_sum = -128 * sum;
+  }
+}
+
+void QuantizeSpansAvx512(const float* in, int64_t inputs, int64_t stride,
+                         ActivationSpan* out) {
+  for (int64_t s = 0; s < inputs / kSpanInputs;
+       ++s, in += kSpanInputs, out += stride) {
+    const float greatest = Greatest<16>(in);
+    const Vec16 inverse = InverseScale(greatest);
+    for (int i = 0; i < 16; ++i) {
+      const int32_t sum =
+          QuantizeHalf(in + 16 * i, inverse, out->codes + 16 * i);
+      out->sums[i] = static_cast<int16_t>(sum);
+      out->minus_32_sums[i] = -32 * sum;
+    }
+    for (int i = 0; i < 8; ++i)
+      out->pair_sums[i] =
+          static_cast<int16_t>(out->sums[2 * i] + out->sums[2 * i + 1]);
+    out->scale = greatest / 127.0f;
   }
 }
 

@@ -1,4 +1,6 @@
-// Activations as 8-bit integers, in blocks of 32 along a row.
+// Activations as 8-bit integers: in blocks of 32 along a row for weights with a
+// scale per 32 inputs, in spans of 256 for weights with a scale per 256 and
+// whole numbers below it.
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_QUANTIZE_KERNEL_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_QUANTIZE_KERNEL_H_
 
@@ -15,18 +17,34 @@ struct alignas(64) ActivationBlock {
   int32_t minus_8_sum;
   int32_t minus_16_sum;
   int32_t minus_128_sum;
-  int32_t minus_32_sum_low;   // of codes 0 to 15
-  int32_t minus_32_sum_high;  // of codes 16 to 31
-  int32_t sum;
+  int32_t reserved[3];
 };
 static_assert(sizeof(ActivationBlock) == 64);
+
+inline constexpr int kSpanInputs = 256;
+
+// Six cache lines.
+struct alignas(64) ActivationSpan {
+  int8_t codes[kSpanInputs];  // as above
+  int32_t minus_32_sums[16];  // -32 · Σ codes, of each 16
+  int16_t sums[16];           // Σ codes, of each 16
+  int16_t pair_sums[8];       // of each 32
+  float scale;
+  int32_t reserved[3];
+};
+static_assert(sizeof(ActivationSpan) == 384);
 
 // Quantises one row; `inputs` is a multiple of 32, block b goes to out[b ·
 // stride]. NaN counts as 0.
 using QuantizeKernel = void(const float* in, int64_t inputs, int64_t stride,
                             ActivationBlock* out);
+// The same in spans; `inputs` is a multiple of 256.
+using QuantizeSpansKernel = void(const float* in, int64_t inputs,
+                                 int64_t stride, ActivationSpan* out);
 
 QuantizeKernel QuantizeReference, QuantizeAvx2, QuantizeAvx512, QuantizeNeon;
+QuantizeSpansKernel QuantizeSpansReference, QuantizeSpansAvx2,
+    QuantizeSpansAvx512, QuantizeSpansNeon;
 
 }  // namespace specinfer::cpu
 

@@ -1,9 +1,10 @@
 // Unpacks blocks of packed groups into AVX-512 registers. Included by
-// linear_avx512.cc.
+// linear_avx512.cc and linear_amx-inl.h.
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_UNPACK_AVX512_INL_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_UNPACK_AVX512_INL_H_
 
 #include "backends/cpu/kernels/pack.h"
+#include "backends/cpu/kernels/quantize_kernel.h"
 #include "backends/cpu/kernels/vec16_avx512.h"
 
 namespace specinfer::cpu {
@@ -12,6 +13,20 @@ namespace {
 struct Vectors {
   __m512i v[kNumVectors];
 };
+
+// Ahead of the codes being read: into the first cache, and into the second so
+// far that memory stays busy while a block is multiplied with many rows.
+constexpr int kNearBytes = 2048;
+constexpr int kFarBytes = 16384;
+
+inline void PrefetchBlock(const uint8_t* codes, int code_bytes) {
+#pragma GCC unroll 8
+  for (int line = 0; line < code_bytes; line += 64) {
+    const char* const at = reinterpret_cast<const char*>(codes) + line;
+    _mm_prefetch(at + kNearBytes, _MM_HINT_T0);
+    _mm_prefetch(at + kFarBytes, _MM_HINT_T1);
+  }
+}
 
 inline __m512i LoadPlane(const uint8_t* codes, int plane) {
   return _mm512_loadu_si512(codes + plane * 64);
@@ -125,58 +140,68 @@ inline __m512 LoadScales(const uint8_t* halves) {
       _mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
 }
 
-// What the bytes of sub-scales and sub-minima hold.
-enum class Bytes { kSigned, kUnsigned, kLowNibble, kHighNibble };
-
-template <Bytes kBytes>
-inline __m512 LoadSubScales(const uint8_t* bytes) {
-  __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
-  if constexpr (kBytes == Bytes::kSigned)
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(packed));
-  if constexpr (kBytes == Bytes::kHighNibble)
-    packed = _mm_srli_epi16(packed, 4);
-  if constexpr (kBytes != Bytes::kUnsigned)
-    packed = _mm_and_si128(packed, _mm_set1_epi8(0x0f));
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(packed));
-}
-
-// The scales of one block.
-struct BlockScales {
-  __m512 scale,
-      minimum;  // of the block, or of its header where there are two sub-scales
-  __m512 sub_scale[2], sub_minimum[2];
-};
+// ---- Whole scales and minima of a span, 16 outputs each ---------------------
 
 template <int kLayout>
-inline BlockScales ScalesOfBlock(const uint8_t* header, int block, __m512 scale,
-                                 __m512 minimum) {
+inline const uint8_t* SubScaleBytes(const uint8_t* header, int index) {
+  return header + kPackedLayouts[kLayout].sub_scales_at() +
+         index * kGroupOutputs;
+}
+
+// Sub-scale `index` of the span, in 32 bits: of its 8 blocks, or of the 16
+// halves of them.
+template <int kLayout>
+inline __m512i SubScale(const uint8_t* header, int index) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  constexpr Bytes kScale = kL.has_nibble_scales() ? Bytes::kLowNibble
-                           : kL.has_minima        ? Bytes::kUnsigned
-                                                  : Bytes::kSigned;
-  constexpr Bytes kMinimum =
-      kL.has_nibble_scales() ? Bytes::kHighNibble : Bytes::kUnsigned;
-  BlockScales s;
-  s.scale = scale;
-  s.minimum = minimum;
-  const uint8_t* scales =
-      header + kL.sub_scales_at() + block * kL.sub_scales * kGroupOutputs;
-  const uint8_t* minima =
-      header + kL.sub_minima_at() + block * kL.sub_scales * kGroupOutputs;
-  if constexpr (kL.sub_scales == 1) {
-    s.scale = _mm512_mul_ps(scale, LoadSubScales<kScale>(scales));
-    if constexpr (kL.has_minima)
-      s.minimum = _mm512_mul_ps(minimum, LoadSubScales<kMinimum>(minima));
+  const __m128i bytes = _mm_loadu_si128(
+      reinterpret_cast<const __m128i*>(SubScaleBytes<kLayout>(header, index)));
+  if constexpr (kL.has_nibble_scales())
+    return _mm512_cvtepu8_epi32(_mm_and_si128(bytes, _mm_set1_epi8(0x0f)));
+  return kL.has_minima ? _mm512_cvtepu8_epi32(bytes)
+                       : _mm512_cvtepi8_epi32(bytes);
+}
+
+template <int kLayout>
+inline __m512i SubMinimum(const uint8_t* header, int index) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  if constexpr (kL.has_nibble_scales()) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(
+        SubScaleBytes<kLayout>(header, index)));
+    return _mm512_cvtepu8_epi32(
+        _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f)));
   }
-  if constexpr (kL.sub_scales == 2) {
-    s.sub_scale[0] = LoadSubScales<kScale>(scales);
-    s.sub_scale[1] = LoadSubScales<kScale>(scales + kGroupOutputs);
-    if constexpr (kL.has_minima) {
-      s.sub_minimum[0] = LoadSubScales<kMinimum>(minima);
-      s.sub_minimum[1] = LoadSubScales<kMinimum>(minima + kGroupOutputs);
-    }
-  }
-  return s;
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(
+      header + kL.sub_minima_at() + index * kGroupOutputs)));
+}
+
+// Two whole numbers of 16 bits in each lane, `first` in the low half: what
+// vpdpwssd multiplies.
+inline __m512i PairUp(__m512i first, __m512i second) {
+  return _mm512_mask_mov_epi16(first, 0xaaaaaaaau,
+                               _mm512_slli_epi32(second, 16));
+}
+
+// Pair `index` of sub-minima: of two blocks, or of the two halves of one.
+template <int kLayout>
+inline __m512i SubMinimumPair(const uint8_t* header, int index) {
+  return PairUp(SubMinimum<kLayout>(header, 2 * index),
+                SubMinimum<kLayout>(header, 2 * index + 1));
+}
+
+// How many such pairs a span has, and their activations' sums.
+template <int kLayout>
+constexpr int NumPairs() {
+  return 4 * kPackedLayouts[kLayout].sub_scales;
+}
+template <int kLayout>
+inline const int16_t* PairSums(const ActivationSpan& x) {
+  return kPackedLayouts[kLayout].sub_scales == 2 ? x.sums : x.pair_sums;
+}
+
+inline __m512i Broadcast4Bytes(const void* bytes) {
+  int32_t four;
+  __builtin_memcpy(&four, bytes, 4);
+  return _mm512_set1_epi32(four);
 }
 
 }  // namespace

@@ -8,45 +8,56 @@
 namespace specinfer::cpu {
 namespace {
 
-// Σ codes · weights over inputs [first, last) of a block.
-int32_t Dot(const QuantizedBlock& w, const ActivationBlock& x, int first,
-            int last) {
+// Σ weight · code of the first or second 16 of a block.
+int32_t Dot(const QuantizedBlock& w, const int8_t* codes, int half) {
   int32_t sum = 0;
-  for (int i = first; i < last; ++i) sum += w.weights[i] * x.codes[i];
+  for (int i = 16 * half; i < 16 * half + 16; ++i)
+    sum += w.weights[i] * codes[i];
   return sum;
 }
 
-int32_t Sum(const ActivationBlock& x, int first, int last) {
+int32_t Sum(const int8_t* codes) {
   int32_t sum = 0;
-  for (int i = first; i < last; ++i) sum += x.codes[i];
+  for (int i = 0; i < 16; ++i) sum += codes[i];
   return sum;
 }
 
-float AddBlock(float acc, const PackedLayout& layout, const QuantizedBlock& w,
-               const ActivationBlock& x) {
-  if (layout.sub_scales == 2) {
-    const int32_t dot = w.sub_scales[0] * Dot(w, x, 0, 16) +
-                        w.sub_scales[1] * Dot(w, x, 16, 32);
-    acc = std::fmaf(w.scale * x.scale, static_cast<float>(dot), acc);
-    if (!layout.has_minima) return acc;
-    const int32_t sum =
-        w.sub_minima[0] * Sum(x, 0, 16) + w.sub_minima[1] * Sum(x, 16, 32);
-    return std::fmaf(w.minimum, x.scale * static_cast<float>(sum), acc);
-  }
-  const float scale = w.scale * static_cast<float>(w.sub_scales[0]);
-  acc = std::fmaf(scale * x.scale, static_cast<float>(Dot(w, x, 0, 32)), acc);
-  if (!layout.has_minima) return acc;
-  const float minimum = w.minimum * static_cast<float>(w.sub_minima[0]);
-  return std::fmaf(minimum, x.scale * static_cast<float>(Sum(x, 0, 32)), acc);
-}
-
-float QuantizedOutput(const PackedWeight& weight, int64_t output,
-                      const ActivationBlock* x, int64_t stride) {
+// Types with a scale per 32 inputs.
+float OutputOfBlocks(const PackedWeight& weight, int64_t output,
+                     const ActivationBlock* x, int64_t stride) {
   float acc = 0.0f;
-  for (int64_t b = 0; b < weight.inputs / 32; ++b) {
-    acc = AddBlock(acc, *weight.layout,
-                   ReadQuantizedBlock(weight.dtype, weight.row(output), b),
-                   x[b * stride]);
+  for (int64_t b = 0; b < weight.inputs / kBlockInputs; ++b, x += stride) {
+    const QuantizedBlock w =
+        ReadQuantizedBlock(weight.dtype, weight.row(output), b);
+    acc = std::fmaf(
+        w.scale * x->scale,
+        static_cast<float>(Dot(w, x->codes, 0) + Dot(w, x->codes, 1)), acc);
+    if (weight.layout->has_minima)
+      acc = std::fmaf(w.minimum, x->scaled_sum, acc);
+  }
+  return acc;
+}
+
+// Types with a scale per 256 inputs.
+float OutputOfSpans(const PackedWeight& weight, int64_t output,
+                    const ActivationSpan* x, int64_t stride) {
+  constexpr int kBlocks = kSpanInputs / kBlockInputs;
+  float acc = 0.0f;
+  for (int64_t s = 0; s < weight.inputs / kSpanInputs; ++s, x += stride) {
+    int32_t dot = 0;
+    int32_t minima = 0;
+    QuantizedBlock w = {};
+    for (int b = 0; b < kBlocks; ++b) {
+      w = ReadQuantizedBlock(weight.dtype, weight.row(output), s * kBlocks + b);
+      for (int half = 0; half < 2; ++half) {
+        const int8_t* codes = x->codes + b * kBlockInputs;
+        dot += w.sub_scales[half] * Dot(w, codes, half);
+        minima += w.sub_minima[half] * Sum(codes + 16 * half);
+      }
+    }
+    acc = std::fmaf(w.scale * x->scale, static_cast<float>(dot), acc);
+    if (weight.layout->has_minima)
+      acc = std::fmaf(w.minimum, x->scale * static_cast<float>(minima), acc);
   }
   return acc;
 }
@@ -70,13 +81,20 @@ void LinearReference(const LinearTile& tile) {
   for (int64_t row = 0; row < tile.num_rows; ++row) {
     for (int o = 0; o < NumGroupOutputs(tile); ++o) {
       const int64_t output = tile.group * kGroupOutputs + o;
-      const float value =
-          weight.layout->is_float()
-              ? FloatOutput(weight, output, tile.floats + row * weight.inputs)
-              : QuantizedOutput(
-                    weight, output,
-                    tile.blocks + PanelOffset(weight.inputs / 32, row),
-                    PanelStride(tile.num_rows, row));
+      float value = 0.0f;
+      const int64_t stride = PanelStride(tile.num_rows, row);
+      switch (weight.layout->activations()) {
+        case Activations::kFloats:
+          value =
+              FloatOutput(weight, output, tile.floats + row * weight.inputs);
+          break;
+        case Activations::kBlocks:
+          value = OutputOfBlocks(weight, output, tile.BlocksOf(row), stride);
+          break;
+        case Activations::kSpans:
+          value = OutputOfSpans(weight, output, tile.SpansOf(row), stride);
+          break;
+      }
       tile.out[row * tile.out_stride + o] =
           tile.bias != nullptr ? value + tile.bias[o] : value;
     }
