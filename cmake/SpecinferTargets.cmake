@@ -35,8 +35,21 @@ function(specinfer_schema name schema)
   target_sources(specinfer_${name} PRIVATE ${header})
 endfunction()
 
-# Files named *_avx2.cc, *_avx512.cc and *_amx.cc are compiled for that instruction set and reached only through
-# tables that are filled after asking the CPU (style: no inline function is shared with them).
+# Files named *_avx2.cc, *_avx512.cc, *_amx.cc and *_neon.cc are compiled for that instruction set and reached only
+# through tables that are filled after asking the CPU (style: no inline function is shared with them).
+
+# specinfer_isa_sources(<list>): takes those of another architecture out of the list.
+function(specinfer_isa_sources list)
+  set(sources ${${list}})
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    list(FILTER sources EXCLUDE REGEX "_(avx2|avx512|amx)\\.cc$")
+  endif()
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+    list(FILTER sources EXCLUDE REGEX "_neon\\.cc$")
+  endif()
+  set(${list} ${sources} PARENT_SCOPE)
+endfunction()
+
 function(specinfer_isa_flags)
   foreach(source ${ARGN})
     if(source MATCHES "_avx2\\.cc$")
@@ -45,6 +58,9 @@ function(specinfer_isa_flags)
       set(flags "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vnni;-mavx512vbmi;-mprefer-vector-width=512")
     elseif(source MATCHES "_amx\\.cc$")
       set(flags "-mavx2;-mfma;-mf16c;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vnni;-mavx512vbmi;-mamx-tile;-mamx-int8")
+    elseif(source MATCHES "_neon\\.cc$")
+      # GCC's first scheduling, before it has registers, only makes it run out of them.
+      set(flags "-march=armv8.2-a+dotprod;$<$<CXX_COMPILER_ID:GNU>:-fno-schedule-insns>")
     else()
       continue()
     endif()

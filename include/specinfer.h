@@ -6,8 +6,8 @@
  *                 callback.
  *   2. In steps   session_start, then session_step(2000) once a frame: at most
  *                 about 2 ms of work each.
- *   3. By tokens  set_prompt_tokens, score, embed, fork, save: the parts for
- *                 editors and tools.
+ *   3. By tokens  set_prompt_tokens, score, embed, fork, save, measure: the
+ *                 parts for editors and tools.
  *
  * Conventions
  *
@@ -21,8 +21,9 @@
  *            aborts. New status values may be added: keep a default branch.
  * Threads    Engines and models: any thread, at once. Sessions: one thread at
  *            a time; a second caller gets FAILED_PRECONDITION.
- *            specinfer_session_cancel() and specinfer_load_cancel(): any
- *            thread, any time. A `const` handle may be used concurrently.
+ *            specinfer_session_cancel(), specinfer_load_cancel() and
+ *            specinfer_engine_set_…(): any thread, any time. A `const` handle
+ *            may be used concurrently.
  * Text       UTF-8 with an explicit length; not NUL-terminated unless said.
  *            Text may be NULL where its length is 0. Invalid UTF-8 is accepted
  *            and kept byte for byte; in chat messages it becomes U+FFFD.
@@ -35,10 +36,10 @@
  * Callbacks  Must not throw or longjmp. Inside any callback these calls are
  *            legal: specinfer_version, specinfer_status_name,
  *            specinfer_last_error, specinfer_session_cancel,
- *            specinfer_load_cancel, and every function that takes only a
- *            `const specinfer_model*`. Calls on the calling session itself
- *            return FAILED_PRECONDITION; other sessions may be used, but their
- *            time counts as yours.
+ *            specinfer_load_cancel, specinfer_engine_set_…, and every function
+ *            that takes only a `const specinfer_model*`. Calls on the calling
+ *            session itself return FAILED_PRECONDITION; other sessions may be
+ *            used, but their time counts as yours.
  * Same text  With one seed the text is the same whatever the number of
  *            threads, the size of steps, cache reuse, instruction set or
  *            machine.
@@ -165,7 +166,8 @@ typedef struct specinfer_engine_config {
   const char* cache_directory;
 
   /* "cpu" (also NULL) takes the best instruction set; "cpu-reference",
-   * "cpu-avx2", "cpu-avx512" force one. NUL-terminated; copied. */
+   * "cpu-avx2", "cpu-avx512", "cpu-amx" and, on AArch64, "cpu-neon" force one.
+   * NUL-terminated; copied. */
   const char* backend;
 } specinfer_engine_config;
 #define SPECINFER_ENGINE_CONFIG_INIT                                       \
@@ -189,19 +191,65 @@ typedef struct specinfer_engine_statistics {
   uint64_t memory_peak_bytes;
   uint64_t memory_budget_bytes; /* 0: none */
   char backend[32];             /* "cpu-avx512"; NUL-terminated */
+  uint32_t max_threads; /* what specinfer_engine_set_num_threads accepts */
+  int32_t priority;     /* SPECINFER_PRIORITY_… */
+  float duty_cycle;     /* 1: no pauses */
+  uint32_t reserved;
 } specinfer_engine_statistics;
-#define SPECINFER_ENGINE_STATISTICS_INIT                             \
-  {                                                                  \
-    (uint32_t)sizeof(specinfer_engine_statistics), 0, 0, 0, 0, { 0 } \
+#define SPECINFER_ENGINE_STATISTICS_INIT                                  \
+  {                                                                       \
+    (uint32_t)sizeof(specinfer_engine_statistics), 0, 0, 0, 0, {0}, 0, 0, \
+        0.0f, 0                                                           \
   }
 
 SPECINFER_API specinfer_status
 specinfer_engine_get_statistics(const specinfer_engine* engine,
                                 specinfer_engine_statistics* out_statistics);
 
+/* The settings below may be changed by any thread at any time, also inside
+ * callbacks and in the middle of an answer; they take effect within a
+ * millisecond or so. They change speed, never text. */
+
+/* How many threads compute, the calling one included: 1 to
+ * specinfer_engine_statistics.max_threads, which is the greater of
+ * config->num_threads and the CPUs this process may use when the engine is
+ * created (each possible thread costs a session some scratch memory).
+ * Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (with `run_tasks` the threads
+ * are yours), RESOURCE_EXHAUSTED (the system gives no more threads). */
+SPECINFER_API specinfer_status specinfer_engine_set_num_threads(
+    specinfer_engine* engine, uint32_t num_threads);
+
+/* How urgent the library's threads are to the operating system. Your own
+ * threads are never touched, so the calling thread keeps its priority: to run
+ * all of an answer at SPECINFER_PRIORITY_LOW, call from a thread that you have
+ * lowered as well. */
+#define SPECINFER_PRIORITY_NORMAL 0 /* as the thread that made the engine */
+#define SPECINFER_PRIORITY_HIGH 1   /* Linux: nice value less 5 */
+#define SPECINFER_PRIORITY_LOW 2    /* Linux: nice value plus 10 */
+#define SPECINFER_PRIORITY_IDLE 3   /* only where nobody else wants the CPU */
+/* Errors: INVALID_ARGUMENT, PERMISSION_DENIED (HIGH needs a privilege on most
+ * systems; nothing is changed. Lowering and going back to NORMAL never do, if
+ * called from a thread of normal priority), FAILED_PRECONDITION (with
+ * `run_tasks` the threads are yours), UNIMPLEMENTED (this operating system). */
+SPECINFER_API specinfer_status
+specinfer_engine_set_priority(specinfer_engine* engine, int32_t priority);
+
+/* Computes at most this fraction of the time (0.01 to 1; 1: no pauses),
+ * measured over windows of 30 ms: for batteries, heat, and a game's frames.
+ * In a pause the calling thread sleeps; a step still returns at its time, and a
+ * cancel is heard within a millisecond. Time in which no session of the engine
+ * computes counts as a pause. Loading is not slowed down.
+ * Errors: INVALID_ARGUMENT. */
+SPECINFER_API specinfer_status
+specinfer_engine_set_duty_cycle(specinfer_engine* engine, float fraction);
+
 /* ---- Model: weights, vocabulary, chat template --------------------------- */
 
 typedef struct specinfer_model specinfer_model;
+
+/* Packed models: read the file into memory, within the budget, instead of
+ * mapping it. */
+#define SPECINFER_MODEL_COPY 1u
 
 typedef struct specinfer_model_config {
   uint32_t struct_size; /* set by SPECINFER_MODEL_CONFIG_INIT */
@@ -210,9 +258,11 @@ typedef struct specinfer_model_config {
    * non-zero cancels. May be NULL. */
   int32_t (*progress)(void* user_data, float fraction);
   void* progress_user_data;
+  uint32_t flags; /* SPECINFER_MODEL_… */
+  uint32_t reserved2;
 } specinfer_model_config;
 #define SPECINFER_MODEL_CONFIG_INIT \
-  { (uint32_t)sizeof(specinfer_model_config), 0, NULL, NULL }
+  { (uint32_t)sizeof(specinfer_model_config), 0, NULL, NULL, 0, 0 }
 
 typedef struct specinfer_model_memory {
   uint32_t struct_size;        /* set by SPECINFER_MODEL_MEMORY_INIT */
@@ -223,10 +273,16 @@ typedef struct specinfer_model_memory {
                                      tokens */
   uint64_t session_bytes; /* of one session of `num_context_tokens`: cache and
                              scratch */
-  uint64_t total_bytes;   /* weights and one session */
+  uint64_t total_bytes;   /* weights and one session, without mapped_bytes: what
+                             counts against the budget */
+  uint64_t mapped_bytes;  /* of weight_bytes: a packed model's own pages, which
+                             processes share and the system may drop */
+  uint64_t q8_cache_bytes_per_token; /* with SPECINFER_CACHE_Q8; the fields
+                                        above are with SPECINFER_CACHE_F16 */
+  uint64_t q8_session_bytes;
 } specinfer_model_memory;
 #define SPECINFER_MODEL_MEMORY_INIT \
-  { (uint32_t)sizeof(specinfer_model_memory), 0, 0, 0, 0, 0, 0 }
+  { (uint32_t)sizeof(specinfer_model_memory), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* What loading `path` and one session of `num_context_tokens` (0: the model's
  * own limit) will take, from the file's header alone. */
@@ -234,15 +290,40 @@ SPECINFER_API specinfer_status specinfer_model_plan(
     const specinfer_engine* engine, const char* path, size_t path_length,
     uint32_t num_context_tokens, specinfer_model_memory* out_memory);
 
-/* Loads a model: a GGUF file, or a folder with safetensors, config.json and
- * tokenizer.json. `config` may be NULL.
+/* Loads a model: a GGUF file, a folder with safetensors, config.json and
+ * tokenizer.json, or a file of specinfer_model_pack(). `config` may be NULL.
+ * A packed model is mapped and used in place, so loading takes no time to speak
+ * of. Its file must stay as it is while the model lives: whoever shortens it
+ * makes the system end this process (SIGBUS) at the next read. Replacing it by
+ * renaming another file over it is safe. SPECINFER_MODEL_COPY, or file_read,
+ * avoids the mapping.
  * Errors: NOT_FOUND, INVALID_ARGUMENT (damaged or lying file; the text names
- * the field), UNIMPLEMENTED (architecture or type), RESOURCE_EXHAUSTED,
- * CANCELLED. */
+ * the field), UNIMPLEMENTED (architecture, type, packed for another backend),
+ * DATA_LOSS (a packed file that is cut), RESOURCE_EXHAUSTED, CANCELLED. */
 SPECINFER_API specinfer_status specinfer_model_load(
     const specinfer_engine* engine, const char* path, size_t path_length,
     const specinfer_model_config* config, specinfer_model** out_model);
 SPECINFER_API void specinfer_model_destroy(specinfer_model* model);
+
+/* Writes the model `path` to the file `packed_path` in the layout that the
+ * engine's backend computes with (the same for every instruction set), with its
+ * tokenizer ready for use. The same model gives the same bytes. The file
+ * appears whole, replacing one of its name, or not at all. `config` may be
+ * NULL. Errors: as load; FAILED_PRECONDITION (packed already), INVALID_ARGUMENT
+ * (`packed_path` is the model itself), UNIMPLEMENTED ("cpu-reference" has no
+ * layout), RESOURCE_EXHAUSTED (also: the disk is full), PERMISSION_DENIED. */
+SPECINFER_API specinfer_status specinfer_model_pack(
+    const specinfer_engine* engine, const char* path, size_t path_length,
+    const char* packed_path, size_t packed_path_length,
+    const specinfer_model_config* config);
+/* Checks the structure of a model file and, of a packed one, every byte of the
+ * tensors and tables against the hashes that were kept. *out_num_hashes (may be
+ * NULL) gets their number: 0 for other files, which keep none. `config` may be
+ * NULL.
+ * Errors: as load; DATA_LOSS, naming the first tensor that is damaged. */
+SPECINFER_API specinfer_status specinfer_model_verify(
+    const specinfer_engine* engine, const char* path, size_t path_length,
+    const specinfer_model_config* config, uint64_t* out_num_hashes);
 
 /* A model being loaded on a thread of the library. */
 typedef struct specinfer_load specinfer_load;
@@ -276,12 +357,41 @@ typedef struct specinfer_model_properties {
   uint64_t num_parameters;
   uint64_t file_bytes;
   uint64_t weight_bytes;
+  uint32_t num_tensors; /* of the file: specinfer_model_get_tensor() */
+  int32_t is_packed;    /* a file of specinfer_model_pack() */
 } specinfer_model_properties;
-#define SPECINFER_MODEL_PROPERTIES_INIT \
-  { (uint32_t)sizeof(specinfer_model_properties), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define SPECINFER_MODEL_PROPERTIES_INIT                                      \
+  {                                                                          \
+    (uint32_t)sizeof(specinfer_model_properties), 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+        0, 0, 0                                                              \
+  }
 
 SPECINFER_API specinfer_status specinfer_model_get_properties(
     const specinfer_model* model, specinfer_model_properties* out_properties);
+
+/* A tensor of the model's file. */
+typedef struct specinfer_model_tensor {
+  uint32_t struct_size; /* set by SPECINFER_MODEL_TENSOR_INIT */
+  uint32_t num_dimensions;
+  int64_t dimensions[4]; /* fastest first: 0 is the length of a row; 1 behind
+                            the last */
+  uint64_t num_bytes;    /* in the file */
+  const char* name;      /* borrowed until the model is destroyed */
+  size_t name_length;
+  char type[16]; /* "Q4_K"; NUL-terminated */
+} specinfer_model_tensor;
+#define SPECINFER_MODEL_TENSOR_INIT                                          \
+  {                                                                          \
+    (uint32_t)sizeof(specinfer_model_tensor), 0, {0, 0, 0, 0}, 0, NULL, 0, { \
+      0                                                                      \
+    }                                                                        \
+  }
+
+/* In file order.
+ * Errors: OUT_OF_RANGE (`index` is not below num_tensors). */
+SPECINFER_API specinfer_status
+specinfer_model_get_tensor(const specinfer_model* model, uint32_t index,
+                           specinfer_model_tensor* out_tensor);
 
 /* A value of the file's metadata as text, e.g. "general.name",
  * "general.architecture", "tokenizer.chat_template".
@@ -345,15 +455,21 @@ typedef struct specinfer_session specinfer_session;
   1 /* drop the oldest turns after the system message, whole; statistics count \
        them */
 
+/* How keys and values are kept. Q8 takes 53 % of F16's memory and of its
+ * reading time in long contexts, and changes the text a little. */
+#define SPECINFER_CACHE_F16 0 /* half floats */
+#define SPECINFER_CACHE_Q8 1  /* bytes with scales */
+
 typedef struct specinfer_session_config {
   uint32_t struct_size;          /* set by SPECINFER_SESSION_CONFIG_INIT */
   uint32_t max_context_tokens;   /* 0: the model's own limit, at most 4,096 */
   int32_t overflow;              /* SPECINFER_OVERFLOW_… */
   uint32_t prefill_chunk_tokens; /* rows of a prefill pass, 1 to 512; 0: 128.
                                     Changes speed and memory, never text. */
+  int32_t cache_type;            /* SPECINFER_CACHE_… */
 } specinfer_session_config;
 #define SPECINFER_SESSION_CONFIG_INIT \
-  { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0 }
+  { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0, 0 }
 
 /* Creates an empty session. `config` may be NULL.
  * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
@@ -548,9 +664,9 @@ SPECINFER_API specinfer_status specinfer_session_generate(
     specinfer_session* session, const specinfer_generation_config* config,
     specinfer_event_callback callback, void* user_data);
 
-/* Ends the answer, prefill, score or embed in progress: its call returns
- * CANCELLED soon (within a millisecond or so). Finished prefill chunks and
- * tokens are kept. Without one in progress nothing happens. Any thread, any
+/* Ends the answer, prefill, score, embed or measurement in progress: its call
+ * returns CANCELLED soon (within a millisecond or so). Finished prefill chunks
+ * and tokens are kept. Without one in progress nothing happens. Any thread, any
  * time, callbacks included, as long as the session is not being destroyed. */
 SPECINFER_API void specinfer_session_cancel(specinfer_session* session);
 
@@ -580,8 +696,8 @@ specinfer_session_save(specinfer_session* session,
                        specinfer_write_callback write, void* user_data);
 /* Replaces the session's content by a saved one of the same model.
  * Errors: INVALID_ARGUMENT (not a saved session), FAILED_PRECONDITION (of
- * another model or version), DATA_LOSS (damaged), RESOURCE_EXHAUSTED. The
- * session is unchanged after an error. */
+ * another model, version or cache_type), DATA_LOSS (damaged),
+ * RESOURCE_EXHAUSTED. The session is unchanged after an error. */
 SPECINFER_API specinfer_status specinfer_session_restore(
     specinfer_session* session, const void* data, size_t num_bytes);
 
@@ -626,6 +742,69 @@ typedef struct specinfer_session_statistics {
 
 SPECINFER_API specinfer_status specinfer_session_get_statistics(
     specinfer_session* session, specinfer_session_statistics* out_statistics);
+
+/* ---- Measuring: how fast it is, and how fast it could be ----------------- */
+
+/* What this machine does at best, in one second. No pass can read or multiply
+ * faster, so a pass takes at least
+ *   max(read_bytes / read_bytes_per_second,
+ *       int8_products / int8_products_per_second +
+ *           float_products / float_products_per_second).
+ * The rates wander with what else the machine does: compare only with times
+ * that were taken next to them. */
+typedef struct specinfer_machine_rates {
+  uint32_t struct_size;             /* set by SPECINFER_MACHINE_RATES_INIT */
+  uint32_t num_threads;             /* that took part: the engine's */
+  double read_bytes_per_second;     /* reading the weights front to back */
+  double int8_products_per_second;  /* multiply-adds of bytes, in registers */
+  double float_products_per_second; /* fused multiply-adds, in registers */
+} specinfer_machine_rates;
+#define SPECINFER_MACHINE_RATES_INIT \
+  { (uint32_t)sizeof(specinfer_machine_rates), 0, 0, 0, 0 }
+
+/* Measures the machine: reads the model's weights once (small ones more often,
+ * of large ones 2 GB) and runs the multiply instructions of the engine's
+ * backend, on all its threads. Takes about as long as decoding one token, at
+ * least 10 ms or so, and no memory worth naming.
+ * Errors: INVALID_ARGUMENT. */
+SPECINFER_API specinfer_status specinfer_model_measure(
+    const specinfer_model* model, specinfer_machine_rates* out_rates);
+
+/* One pass of the network over `num_rows` new tokens in a line. */
+typedef struct specinfer_pass {
+  uint32_t struct_size;        /* set by SPECINFER_PASS_INIT */
+  uint32_t num_context_tokens; /* in the cache before the pass */
+  uint32_t num_rows;
+  uint32_t num_answer_rows; /* the last rows, whose next token is chosen */
+  uint64_t read_bytes;      /* weights once, embeddings, keys and values */
+  uint64_t int8_products;   /* multiply-adds with quantised weights */
+  uint64_t float_products;  /* all other multiply-adds */
+  double seconds;           /* measured; 0: not measured */
+} specinfer_pass;
+#define SPECINFER_PASS_INIT \
+  { (uint32_t)sizeof(specinfer_pass), 0, 0, 0, 0, 0, 0, 0 }
+
+/* What such a pass must read and multiply at the least, counted from the
+ * model's shapes and the session's cache type. Nothing is computed; the
+ * content is not looked at.
+ * Errors: INVALID_ARGUMENT (num_rows is not 1 to 2^20, num_context_tokens above
+ * 2^30, num_answer_rows above num_rows). */
+SPECINFER_API specinfer_status specinfer_session_plan_pass(
+    specinfer_session* session, uint32_t num_context_tokens, uint32_t num_rows,
+    uint32_t num_answer_rows, specinfer_pass* out_pass);
+
+/* Runs one such pass behind the content and forgets it: the content, and an
+ * answer in progress, stay as they are. The content's last token is the first
+ * row; the tokens before it are the context, and are prefilled first where the
+ * cache lacks them, which is not timed. The likeliest token is chosen for each
+ * of the last `num_answer_rows` rows, without noise. *out_pass gets what
+ * plan_pass counts, too. specinfer_session_cancel() ends it with CANCELLED.
+ * Errors: INVALID_ARGUMENT (num_rows is not 1 to the session's
+ * prefill_chunk_tokens, num_answer_rows above num_rows), CANCELLED,
+ * RESOURCE_EXHAUSTED. */
+SPECINFER_API specinfer_status specinfer_session_measure_pass(
+    specinfer_session* session, uint32_t num_rows, uint32_t num_answer_rows,
+    specinfer_pass* out_pass);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -175,6 +175,16 @@ class Engine {
         });
   }
 
+  Status SetNumThreads(uint32_t num_threads) const {
+    return Status::Of(specinfer_engine_set_num_threads(get(), num_threads));
+  }
+  Status SetPriority(int32_t priority) const {
+    return Status::Of(specinfer_engine_set_priority(get(), priority));
+  }
+  Status SetDutyCycle(float fraction) const {
+    return Status::Of(specinfer_engine_set_duty_cycle(get(), fraction));
+  }
+
   specinfer_engine* get() const { return handle_.get(); }
 
  private:
@@ -217,6 +227,30 @@ class Model {
   }
   explicit Model(specinfer_model* handle) : handle_(handle) {}
 
+  // `config` may be null.
+  static Status Pack(const Engine& engine, std::string_view path,
+                     std::string_view packed_path,
+                     const specinfer_model_config* config = nullptr) {
+    return Status::Of(specinfer_model_pack(engine.get(), path.data(),
+                                           path.size(), packed_path.data(),
+                                           packed_path.size(), config));
+  }
+  // How many hashes were compared: 0 where the file keeps none.
+  static Result<uint64_t> Verify(
+      const Engine& engine, std::string_view path,
+      const specinfer_model_config* config = nullptr) {
+    return detail::Fill<uint64_t>(0, [&](uint64_t* out) {
+      return specinfer_model_verify(engine.get(), path.data(), path.size(),
+                                    config, out);
+    });
+  }
+
+  Result<specinfer_model_tensor> GetTensor(uint32_t index) const {
+    return detail::Fill<specinfer_model_tensor>(
+        SPECINFER_MODEL_TENSOR_INIT, [&](specinfer_model_tensor* out) {
+          return specinfer_model_get_tensor(get(), index, out);
+        });
+  }
   Result<specinfer_model_properties> GetProperties() const {
     return detail::Fill<specinfer_model_properties>(
         SPECINFER_MODEL_PROPERTIES_INIT, [&](specinfer_model_properties* out) {
@@ -264,6 +298,12 @@ class Model {
               get(), messages_json.data(), messages_json.size(),
               tools_json.data(), tools_json.size(),
               add_generation_prompt ? 1 : 0, buffer, capacity, length);
+        });
+  }
+  Result<specinfer_machine_rates> Measure() const {
+    return detail::Fill<specinfer_machine_rates>(
+        SPECINFER_MACHINE_RATES_INIT, [&](specinfer_machine_rates* out) {
+          return specinfer_model_measure(get(), out);
         });
   }
 
@@ -478,6 +518,23 @@ class Session {
         SPECINFER_SESSION_STATISTICS_INIT,
         [&](specinfer_session_statistics* out) {
           return specinfer_session_get_statistics(get(), out);
+        });
+  }
+  // What a pass costs at the least, and how long it takes.
+  Result<specinfer_pass> PlanPass(uint32_t num_context_tokens,
+                                  uint32_t num_rows, uint32_t num_answer_rows) {
+    return detail::Fill<specinfer_pass>(
+        SPECINFER_PASS_INIT, [&](specinfer_pass* out) {
+          return specinfer_session_plan_pass(get(), num_context_tokens,
+                                             num_rows, num_answer_rows, out);
+        });
+  }
+  Result<specinfer_pass> MeasurePass(uint32_t num_rows,
+                                     uint32_t num_answer_rows) {
+    return detail::Fill<specinfer_pass>(
+        SPECINFER_PASS_INIT, [&](specinfer_pass* out) {
+          return specinfer_session_measure_pass(get(), num_rows,
+                                                num_answer_rows, out);
         });
   }
 

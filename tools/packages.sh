@@ -3,7 +3,11 @@
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libabsl-dev libflatbuffers-dev flatbuffers-compiler libpcre2-dev
   nlohmann-json3-dev libxxhash-dev libcli11-dev)
 FETCH_PACKAGES=(python3 python3-pip ca-certificates)
-TEST_PACKAGES=(libgtest-dev libgmock-dev clang-format-14)
+TEST_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-14)
+# Building for AArch64 and running the result here.
+ARM64_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
+ARM64_LIBRARIES=(libabsl-dev libabsl20220623 libflatbuffers-dev libpcre2-dev libpcre2-8-0 nlohmann-json3-dev
+  libxxhash-dev libxxhash0 libgtest-dev libgmock-dev)
 
 # have_package NAME: installed, or what it is for is there without it.
 have_package() {
@@ -38,6 +42,27 @@ need_packages() {
     echo "  $command" >&2
     exit 1
   fi
+}
+
+# unpack_arm64_libraries FOLDER: the libraries of another architecture, beside the build; the machine's own packages and
+# sources of packages stay as they are. Fails where they cannot be had.
+unpack_arm64_libraries() {
+  local folder=$1 apt package
+  [ -e "$folder/complete" ] && return
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return
+  rm -rf "$folder"
+  mkdir -p "$folder/apt/lists/partial" "$folder/apt/archives/partial"
+  folder=$(realpath "$folder")
+  touch "$folder/apt/status"
+  apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User=root
+    -o "Dir::State::status=$folder/apt/status" -o "Dir::State::Lists=$folder/apt/lists" -o "Dir::Cache=$folder/apt")
+  "${apt[@]}" update </dev/null || return
+  (cd "$folder/apt/archives" && "${apt[@]}" download "${ARM64_LIBRARIES[@]}" </dev/null) || return
+  for package in "$folder"/apt/archives/*.deb; do
+    dpkg-deb -x "$package" "$folder" || return
+  done
+  rm -r "$folder/apt"
+  touch "$folder/complete"
 }
 
 # A compiler cache makes the second build quick; it is used where it is, never installed.

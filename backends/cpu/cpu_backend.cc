@@ -113,13 +113,14 @@ absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(
     bool is_here;
   } variants[] = {
 #if defined(__x86_64__)
-      {"amx", cpu::Isa::kAmx, features.amx},
-      {"avx512", cpu::Isa::kAvx512, features.avx512},
-      {"avx2", cpu::Isa::kAvx2, features.avx2},
+    {"amx", cpu::Isa::kAmx, features.amx},
+    {"avx512", cpu::Isa::kAvx512, features.avx512},
+    {"avx2", cpu::Isa::kAvx2, features.avx2},
 #elif defined(__aarch64__)
-      {"neon", cpu::Isa::kNeon, features.dotprod},
+    {"neon", cpu::Isa::kNeon, features.dotprod},
 #endif
-      {"reference", cpu::Isa::kReference, true}};
+    {"reference", cpu::Isa::kReference, true}
+  };
   std::string names;
   for (const auto& each : variants) {
     if (each.is_here && (variant.empty() || variant == each.name))

@@ -29,9 +29,16 @@ class CpuBackend final : public Backend {
       const WeightSource& source) override;
   size_t PackedBytes(DType dtype, int64_t outputs,
                      int64_t inputs) const override;
+  PackedFamily packed_family() const override;
+  absl::StatusOr<std::unique_ptr<Weight>> Adopt(
+      const WeightSource& packed) override;
+  absl::StatusOr<std::unique_ptr<Buffer>> AdoptBuffer(
+      absl::Span<const uint8_t> bytes) override;
   absl::StatusOr<std::unique_ptr<Stream>> CreateStream(
       const StreamLimits& limits) override;
   size_t StreamBytes(const StreamLimits& limits) const override;
+  absl::StatusOr<MachineRates> Measure(
+      absl::Span<const Weight* const> weights) override;
 
  private:
   const Isa isa_;

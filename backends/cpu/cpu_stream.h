@@ -45,6 +45,14 @@ class TileRunner {
   void EndOp();
   bool IsCancelled() const;
 
+  // Why tiles are left over; the greater wins where several are true.
+  enum class Stop : int { kNone, kPause, kDeadline, kCancel };
+  // Runs tiles from num_complete_tiles_ on, and moves that.
+  Stop RunTiles(int64_t num_tiles,
+                absl::FunctionRef<void(int64_t tile, int worker)> task);
+  // Returns kNone when the duty cycle lets computing go on.
+  Stop SleepThroughPause();
+
   Executor& executor_;
   PassControl control_;
   // A run of a pass finishes at least one tile, so that any deadline, however
@@ -64,6 +72,7 @@ struct Scratch {
   size_t bytes_per_worker = 0;
   Block head;       // candidates and partial results of the head's chunks
   Block attention;  // num_workers slices of attention_bytes_per_worker
+  Block attention_states;  // of each row and head, between phases
   size_t attention_bytes_per_worker = 0;
 
   uint8_t* worker(int index) const {

@@ -49,11 +49,19 @@ absl::StatusOr<SessionOptions> ReadConfig(
         "config->prefill_chunk_tokens is ", known.prefill_chunk_tokens,
         ", the limit is ", kMaxPrefillChunk));
   }
+  if (known.cache_type != SPECINFER_CACHE_F16 &&
+      known.cache_type != SPECINFER_CACHE_Q8) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("config->cache_type is ", known.cache_type,
+                     ", which is no SPECINFER_CACHE_… of this library"));
+  }
   SessionOptions options;
   options.max_context_tokens = static_cast<int32_t>(known.max_context_tokens);
   options.drop_old_turns = known.overflow == SPECINFER_OVERFLOW_DROP_TURNS;
   options.prefill_chunk_tokens =
       static_cast<int32_t>(known.prefill_chunk_tokens);
+  if (known.cache_type == SPECINFER_CACHE_Q8)
+    options.cache_type = CacheType::kQ8;
   return options;
 }
 

@@ -22,6 +22,14 @@ class Weight {
   int64_t outputs = 0;
   int64_t inputs = 0;
   size_t packed_bytes = 0;
+  // What a packed file keeps; empty where the host cannot see it.
+  virtual absl::Span<const uint8_t> bytes() const = 0;
+};
+
+// Packed weights of one name and version are the same bytes on every machine.
+struct PackedFamily {
+  std::string_view name;  // "cpu-16x32"; empty: not kept in files
+  uint32_t version = 0;
 };
 
 // A matrix as a model file holds it: `outputs` rows of `inputs` elements of
@@ -42,6 +50,14 @@ struct StreamLimits {
   int64_t max_vocabulary = 0;
   int64_t max_heads = 0;
   int64_t max_head_dim = 0;
+};
+
+// What bounds every pass, measured: no pass reads faster than this or
+// multiplies faster than this.
+struct MachineRates {
+  double read_bytes_per_second = 0.0;      // 0: there was nothing to read
+  double int8_products_per_second = 0.0;   // of quantised linear layers
+  double float_products_per_second = 0.0;  // fused multiply-adds
 };
 
 // Thread-safe.
@@ -71,10 +87,32 @@ class Backend {
   virtual size_t PackedBytes(DType dtype, int64_t outputs,
                              int64_t inputs) const = 0;
 
+  // What Pack makes and Adopt takes.
+  virtual PackedFamily packed_family() const = 0;
+  // A matrix whose `bytes` Pack made, as Weight::bytes gave them. They stay
+  // where they are, aligned to 64, and must outlive it; their values may be
+  // anything.
+  // Errors: UNIMPLEMENTED; INVALID_ARGUMENT for a shape or size that does not
+  // fit.
+  virtual absl::StatusOr<std::unique_ptr<Weight>> Adopt(
+      const WeightSource& packed) = 0;
+  // Memory of the host that nobody will write to, and that outlives the buffer.
+  // Errors: UNIMPLEMENTED.
+  virtual absl::StatusOr<std::unique_ptr<Buffer>> AdoptBuffer(
+      absl::Span<const uint8_t> bytes) = 0;
+
   virtual absl::StatusOr<std::unique_ptr<Stream>> CreateStream(
       const StreamLimits& limits) = 0;
   // What CreateStream will take, for planning.
   virtual size_t StreamBytes(const StreamLimits& limits) const = 0;
+
+  // Reads `weights` front to back, as a pass does, then multiplies in registers
+  // alone with the fastest instructions that this backend's kernels use. All
+  // workers take part; takes about as long as a pass of one row, at least some
+  // 10 ms. Rates wander with the machine's other load: measure next to what
+  // they bound.
+  virtual absl::StatusOr<MachineRates> Measure(
+      absl::Span<const Weight* const> weights) = 0;
 };
 
 }  // namespace specinfer

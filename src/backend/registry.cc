@@ -19,8 +19,8 @@ absl::StatusOr<std::unique_ptr<Backend>> CreateBackend(std::string_view name,
   return absl::NotFoundError(
       absl::StrCat("backend \"", std::string(name),
                    "\": this build has none of that name; it has cpu, "
-                   "cpu-reference, cpu-avx2 "
-                   "and cpu-avx512"));
+                   "cpu-reference, and cpu-avx2, cpu-avx512 and cpu-amx "
+                   "(x86-64) or cpu-neon (AArch64)"));
 }
 
 }  // namespace specinfer

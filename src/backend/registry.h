@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<Backend>> CreateBackend(std::string_view name,
                                                        Executor& executor);
 
 // Implemented by backends/cpu. `variant`: "" (the best of this machine),
-// "reference", "avx2", "avx512".
+// "reference", "avx2", "avx512", "amx", "neon".
 absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(
     std::string_view variant, Memory& memory, Executor& executor);
 

@@ -81,17 +81,35 @@ struct GatherRowsArgs {
 inline constexpr int kPagePositions =
     64;  // positions of a page, and of an attention block
 
+// What keys and values are rounded to when they are stored.
+enum class CacheType : uint8_t {
+  kF16,  // half floats
+  kQ8,   // bytes with scales along the head: about half of that
+};
+
 // A page holds 64 cache slots of all layers of a group. Per layer, at its
-// `layer_offset`, per KV head: keys transposed, [head_dim][64] half floats,
-// then values, [64][head_dim] half floats.
+// `layer_offset`, and per KV head it holds keys, then values.
+//
+// kF16: keys transposed, [head_dim][64], then values, [64][head_dim].
+//
+// kQ8, with `dims` = head_dim rounded up to 32: codes of keys, [4 groups of 16
+// positions][dims / 4][16 positions][4 dims]; codes of values, [dims / 16][16
+// groups of 4 positions][16 dims][4 positions]; half-float scales of keys,
+// [dims / 32][64]; half-float scales of values, [64]. Keys are turned before
+// they are rounded (backends/cpu/README.md).
 struct CachePage {
   Buffer* buffer = nullptr;  // null: not held (fell out of the window)
   size_t offset = 0;
 };
 
-inline constexpr size_t CacheBytesPerLayer(int64_t kv_heads, int64_t head_dim) {
-  return static_cast<size_t>(kv_heads * head_dim * 2 * kPagePositions) *
-         sizeof(uint16_t);
+inline constexpr size_t CacheBytesPerLayer(int64_t kv_heads, int64_t head_dim,
+                                           CacheType type = CacheType::kF16) {
+  const int64_t dims = (head_dim + 31) / 32 * 32;
+  const int64_t head_bytes =
+      type == CacheType::kF16
+          ? head_dim * 2 * kPagePositions * 2
+          : (dims * 2 + (dims / 32 + 1) * 2) * kPagePositions;
+  return static_cast<size_t>(kv_heads * head_bytes);
 }
 
 // One layer's cache of one sequence, and the sequence's rows in this pass. Slot
@@ -118,7 +136,7 @@ enum class RopePairing : uint8_t {
 };  // (i, i + n/2): "NEOX"; (2i, 2i + 1): "NORM"
 
 // Turns queries and keys by their positions, then stores keys and values,
-// rounded to half floats, in the cache.
+// rounded to the cache's type, in the cache.
 struct RopeAndStoreArgs {
   Tensor query;  // [rows, heads · head_dim], turned in place
   Tensor key;    // [rows, kv_heads · head_dim], turned in place
@@ -130,6 +148,7 @@ struct RopeAndStoreArgs {
   RopePairing pairing = RopePairing::kHalves;
   int32_t heads = 0, kv_heads = 0, head_dim = 0;
   absl::Span<const AttentionSequence> sequences;
+  CacheType cache_type = CacheType::kF16;
   size_t layer_offset = 0;
 };
 
@@ -139,6 +158,7 @@ struct RopeAndStoreArgs {
 struct TreeAttentionArgs {
   Tensor query;  // [rows, heads · head_dim]
   absl::Span<const AttentionSequence> sequences;
+  CacheType cache_type = CacheType::kF16;
   size_t layer_offset = 0;
   int32_t heads = 0, kv_heads = 0, head_dim = 0;
   int32_t window = 0;     // 0: everything
@@ -152,6 +172,7 @@ struct TreeAttentionArgs {
 struct MoveCacheSlotsArgs {
   absl::Span<const CachePage> pages;
   absl::Span<const int32_t> from, to;
+  CacheType cache_type = CacheType::kF16;
   int32_t num_layers = 0, kv_heads = 0,
           head_dim = 0;  // of the group; layers are CacheBytesPerLayer apart
 };

@@ -10,6 +10,8 @@
 
 #include <sys/syscall.h>
 #endif
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace specinfer {
@@ -75,6 +77,16 @@ CpuFeatures DetectCpuFeatures() {
                     __builtin_cpu_supports("avx512vnni");
   features.amx = features.avx512 && HasTiles() && AskForTiles();
   features.name = BrandName();
+#elif defined(__aarch64__)
+#if defined(__linux__)
+  constexpr unsigned long kDotProducts = 1ul << 20;     // HWCAP_ASIMDDP
+  constexpr unsigned long kMatrixProducts = 1ul << 13;  // HWCAP2_I8MM
+  features.dotprod = (getauxval(AT_HWCAP) & kDotProducts) != 0;
+  features.i8mm = (getauxval(AT_HWCAP2) & kMatrixProducts) != 0;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  features.dotprod = true;  // else this program would not run here
+#endif
+  features.name = "AArch64";
 #endif
   if (features.name.empty()) features.name = "unknown";
   return features;

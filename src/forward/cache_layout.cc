@@ -9,12 +9,14 @@ size_t CacheLayout::bytes_per_token() const {
   return num_bytes;
 }
 
-CacheLayout MakeCacheLayout(const Architecture& architecture) {
+CacheLayout MakeCacheLayout(const Architecture& architecture,
+                            CacheType cache_type) {
   CacheLayout layout;
+  layout.cache_type = cache_type;
   layout.kv_heads = architecture.kv_heads;
   layout.head_dim = architecture.head_dim;
-  const size_t layer_bytes =
-      CacheBytesPerLayer(architecture.kv_heads, architecture.head_dim);
+  const size_t layer_bytes = CacheBytesPerLayer(
+      architecture.kv_heads, architecture.head_dim, cache_type);
   for (const Layer& layer : architecture.layers) {
     size_t g = 0;
     while (g < layout.groups.size() && layout.groups[g].window != layer.window)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "src/backend/stream.h"
 #include "src/model/architecture.h"
 
 namespace specinfer {
@@ -18,6 +19,7 @@ struct CacheGroup {
 };
 
 struct CacheLayout {
+  CacheType cache_type = CacheType::kF16;
   int32_t kv_heads = 0;
   int32_t head_dim = 0;
   std::vector<CacheGroup> groups;
@@ -27,7 +29,8 @@ struct CacheLayout {
   size_t bytes_per_token() const;
 };
 
-CacheLayout MakeCacheLayout(const Architecture& architecture);
+CacheLayout MakeCacheLayout(const Architecture& architecture,
+                            CacheType cache_type = CacheType::kF16);
 
 }  // namespace specinfer
 

@@ -223,10 +223,12 @@ absl::Status Decoder::Attention(size_t layer) {
        .kv_heads = a.kv_heads,
        .head_dim = a.head_dim,
        .sequences = sequences_[group],
+       .cache_type = layout_.cache_type,
        .layer_offset = layout_.layer_offset[layer]}));
   SPECINFER_RETURN_IF_ERROR(
       stream_->TreeAttention({.query = query,
                               .sequences = sequences_[group],
+                              .cache_type = layout_.cache_type,
                               .layer_offset = layout_.layer_offset[layer],
                               .heads = a.heads,
                               .kv_heads = a.kv_heads,

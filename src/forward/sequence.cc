@@ -132,6 +132,7 @@ absl::Status Sequence::Commit(absl::Span<const int32_t> path, Stream& stream) {
           stream.MoveCacheSlots({.pages = groups_[g].views,
                                  .from = move_from_,
                                  .to = move_to_,
+                                 .cache_type = layout_.cache_type,
                                  .num_layers = layout_.groups[g].num_layers,
                                  .kv_heads = layout_.kv_heads,
                                  .head_dim = layout_.head_dim}));

@@ -12,13 +12,13 @@ Lane::Lane(int32_t max_nodes)
   walk.Reserve(max_nodes);
 }
 
-absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(const Model& model,
-                                                             int32_t max_rows) {
+absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(
+    const Model& model, int32_t max_rows, CacheType cache_type) {
   std::unique_ptr<Generator> generator(new Generator(model));
   SPECINFER_ASSIGN_OR_RETURN(
       generator->decoder_,
       Decoder::Create(*model.engine().backend, model.architecture(),
-                      model.cache_layout(), model.weights(), max_rows,
+                      model.cache_layout(cache_type), model.weights(), max_rows,
                       /*max_answer_rows=*/max_rows));
   generator->batch_.reserve(static_cast<size_t>(max_rows));
   generator->rows_.reserve(static_cast<size_t>(max_rows));
@@ -44,13 +44,21 @@ absl::Status Generator::Forward(Sequence& sequence,
                                 absl::Span<const Token> nodes,
                                 const ForwardAnswer& answer,
                                 const PassControl& control) {
+  SPECINFER_RETURN_IF_ERROR(
+      ForwardUncommitted(sequence, nodes, answer, control));
+  sequence.CommitChain(static_cast<int32_t>(nodes.size()));
+  return absl::OkStatus();
+}
+
+absl::Status Generator::ForwardUncommitted(Sequence& sequence,
+                                           absl::Span<const Token> nodes,
+                                           const ForwardAnswer& answer,
+                                           const PassControl& control) {
   const ScopedFloatControl float_control;
   SPECINFER_RETURN_IF_ERROR(
       sequence.Prepare(static_cast<int32_t>(nodes.size())));
   const SequenceNodes chain = {.sequence = &sequence, .tokens = nodes};
-  SPECINFER_RETURN_IF_ERROR(decoder_->Forward({&chain, 1}, answer, control));
-  sequence.CommitChain(static_cast<int32_t>(nodes.size()));
-  return absl::OkStatus();
+  return decoder_->Forward({&chain, 1}, answer, control);
 }
 
 absl::Status Generator::Round(absl::Span<Lane* const> lanes,

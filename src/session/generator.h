@@ -43,8 +43,9 @@ class Generator {
  public:
   // For passes of up to `max_rows` nodes, lanes together. `model` must outlive
   // it.
-  static absl::StatusOr<std::unique_ptr<Generator>> Create(const Model& model,
-                                                           int32_t max_rows);
+  static absl::StatusOr<std::unique_ptr<Generator>> Create(
+      const Model& model, int32_t max_rows,
+      CacheType cache_type = CacheType::kF16);
 
   // Feeds the next chunk of up to `max_rows` tokens of `text` that its sequence
   // does not hold, short of the last one, which is the root of the first round.
@@ -71,6 +72,12 @@ class Generator {
   // embedding: no round is involved.
   absl::Status Forward(Sequence& sequence, absl::Span<const Token> nodes,
                        const ForwardAnswer& answer, const PassControl& control);
+
+  // As Forward, but commits nothing: the sequence stays as it was.
+  absl::Status ForwardUncommitted(Sequence& sequence,
+                                  absl::Span<const Token> nodes,
+                                  const ForwardAnswer& answer,
+                                  const PassControl& control);
 
   int32_t max_rows() const { return decoder_->max_rows(); }
 

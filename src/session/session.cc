@@ -54,12 +54,13 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(
   std::unique_ptr<Session> session(new Session(std::move(model), resolved));
   SPECINFER_ASSIGN_OR_RETURN(
       session->generator_,
-      Generator::Create(*session->model_, resolved.prefill_chunk_tokens));
+      Generator::Create(*session->model_, resolved.prefill_chunk_tokens,
+                        resolved.cache_type));
   SPECINFER_ASSIGN_OR_RETURN(
-      session->sequence_, Sequence::Create(*session->model_->engine().backend,
-                                           session->model_->cache_layout(),
-                                           resolved.max_context_tokens,
-                                           resolved.prefill_chunk_tokens));
+      session->sequence_,
+      Sequence::Create(*session->model_->engine().backend,
+                       session->cache_layout(), resolved.max_context_tokens,
+                       resolved.prefill_chunk_tokens));
   session->tokens_.reserve(static_cast<size_t>(resolved.max_context_tokens));
   session->statistics_.max_context_tokens = resolved.max_context_tokens;
   return session;
@@ -219,7 +220,8 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Fork() {
   std::unique_ptr<Session> fork(new Session(model_, options_));
   SPECINFER_ASSIGN_OR_RETURN(
       fork->generator_,
-      Generator::Create(*model_, options_.prefill_chunk_tokens));
+      Generator::Create(*model_, options_.prefill_chunk_tokens,
+                        options_.cache_type));
   SPECINFER_ASSIGN_OR_RETURN(fork->sequence_, sequence_->Fork());
   fork->tokens_.reserve(static_cast<size_t>(options_.max_context_tokens));
   fork->tokens_.assign(tokens_.begin(), tokens_.end());

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "src/forward/pass_cost.h"
 #include "src/session/answer_text.h"
 #include "src/session/conversation.h"
 #include "src/session/generation.h"
@@ -28,6 +29,7 @@ struct SessionOptions {
   int32_t max_context_tokens = 0;    // 0: the model's own limit, at most 4,096
   bool drop_old_turns = false;       // else a full context is an error
   int32_t prefill_chunk_tokens = 0;  // 0: 128
+  CacheType cache_type = CacheType::kF16;
 };
 
 struct TextFlags {
@@ -48,6 +50,11 @@ struct SessionStatistics {
   uint64_t prefill_us = 0;
   uint64_t decode_us = 0;
   uint64_t cache_bytes = 0;
+};
+
+struct PassMeasurement {
+  PassShape shape;
+  int64_t duration_us = 0;
 };
 
 enum class Pooling : int32_t { kMean = 0, kLast = 1, kNone = 2 };
@@ -96,11 +103,24 @@ class Session {
                                            TextFlags flags, Pooling pooling,
                                            bool normalize);
 
+  // What a pass of `shape` costs at the least.
+  // Errors: INVALID_ARGUMENT.
+  absl::StatusOr<PassCost> PlanPass(const PassShape& shape) const;
+  // Runs one pass of `num_rows` rows behind the content, with an arg-max for
+  // the last `num_answer_rows`, and forgets it. Content that is not in the
+  // cache is prefilled first, untimed.
+  // Errors: INVALID_ARGUMENT, CANCELLED, RESOURCE_EXHAUSTED.
+  absl::StatusOr<PassMeasurement> MeasurePass(int32_t num_rows,
+                                              int32_t num_answer_rows);
+
   SessionStatistics statistics() const;
   static uint64_t PlanBytes(const Backend& backend,
                             const Architecture& architecture,
                             const CacheLayout& layout, int32_t context_tokens);
   const Model& model() const { return *model_; }
+  const CacheLayout& cache_layout() const {
+    return model_->cache_layout(options_.cache_type);
+  }
 
  private:
   Session(std::shared_ptr<const Model> model, const SessionOptions& options);
@@ -114,6 +134,9 @@ class Session {
   absl::Status CheckRoom(size_t num_tokens) const;
   void AbandonAnswer();
   void ForgetConversation();
+
+  // Prefills what the cache lacks of all tokens but the last.
+  absl::Status PrefillContent(const PassControl& control);
 
   // ---- Conversation ----
   // Takes the tokens since the last answer began into `conversation` as the

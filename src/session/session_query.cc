@@ -21,6 +21,19 @@ void Normalize(absl::Span<float> vector) {
 
 }  // namespace
 
+absl::Status Session::PrefillContent(const PassControl& control) {
+  if (tokens_.empty()) return absl::OkStatus();
+  while (true) {
+    SPECINFER_ASSIGN_OR_RETURN(
+        const int32_t num_fed,
+        generator_->Prefill(*sequence_, tokens_, control));
+    if (num_fed == 0) break;
+    statistics_.num_prefilled_tokens += static_cast<uint64_t>(num_fed);
+  }
+  sequence_->Truncate(static_cast<int32_t>(tokens_.size()) - 1);
+  return absl::OkStatus();
+}
+
 absl::Status Session::ScoreTokens(absl::Span<const Token> tokens,
                                   absl::Span<float> log_probabilities) {
   if (tokens.empty()) return absl::OkStatus();
@@ -46,16 +59,7 @@ absl::Status Session::ScoreTokens(absl::Span<const Token> tokens,
   std::vector<float> result(tokens.size(), 0.0f);
   size_t next = tokens_.empty() ? 1 : 0;
 
-  if (!tokens_.empty()) {
-    while (true) {
-      SPECINFER_ASSIGN_OR_RETURN(
-          const int32_t num_fed,
-          generator_->Prefill(*sequence_, tokens_, control));
-      if (num_fed == 0) break;
-      statistics_.num_prefilled_tokens += static_cast<uint64_t>(num_fed);
-    }
-    sequence_->Truncate(static_cast<int32_t>(tokens_.size()) - 1);
-  }
+  SPECINFER_RETURN_IF_ERROR(PrefillContent(control));
   SPECINFER_ASSIGN_OR_RETURN(const std::unique_ptr<Sequence> sequence,
                              sequence_->Fork());
   const size_t max_rows = static_cast<size_t>(generator_->max_rows());
@@ -101,7 +105,7 @@ absl::StatusOr<std::vector<float>> Session::Embed(std::string_view text,
   const PassControl control = {.is_cancelled = &is_cancelled_};
   SPECINFER_ASSIGN_OR_RETURN(
       const std::unique_ptr<Sequence> sequence,
-      Sequence::Create(*model_->engine().backend, model_->cache_layout(),
+      Sequence::Create(*model_->engine().backend, cache_layout(),
                        static_cast<int32_t>(tokens.size()),
                        generator_->max_rows()));
   const size_t width = static_cast<size_t>(model_->architecture().hidden_size);

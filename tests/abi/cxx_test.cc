@@ -30,6 +30,8 @@ void UseModel(const specinfer::Model& model) {
   Expect(architecture.ok() && *architecture == "llama", "metadata");
   Expect(!model.GetMetadata("no.such.key").ok(), "absent metadata");
   Expect(model.GetProperties().ok(), "properties");
+  const auto rates = model.Measure();
+  Expect(rates.ok() && rates->read_bytes_per_second > 0, "measure");
   Expect(model.RenderChat(R"([{"role":"user","content":"Hi"}])").ok(),
          "render chat");
 }
@@ -48,6 +50,10 @@ void UseSession(specinfer::Session session) {
         return true;
       });
   Expect(status.ok() && num_tokens == 8, "generate with a callable");
+  const auto planned = session.PlanPass(16, 2, 2);
+  Expect(planned.ok() && planned->read_bytes > 0, "plan a pass");
+  const auto pass = session.MeasurePass(2, 2);
+  Expect(pass.ok() && pass->seconds > 0, "measure a pass");
   const auto more = session.Generate(config);
   Expect(more.ok(), "generate a text");
 

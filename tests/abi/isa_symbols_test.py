@@ -14,7 +14,7 @@ parser.add_argument("--nm", required=True)
 parser.add_argument("objects", nargs="+")
 arguments = parser.parse_args()
 
-isa_objects = [path for path in arguments.objects if re.search(r"_(avx2|avx512|amx)\.cc\.o$", path)]
+isa_objects = [path for path in arguments.objects if re.search(r"_(avx2|avx512|amx|neon)\.cc\.o$", path)]
 if not isa_objects:
     sys.exit("no object of one instruction set was given")
 failures = []

@@ -38,7 +38,7 @@ FIELD(specinfer_engine_config, file_user_data, 104);
 FIELD(specinfer_engine_config, cache_directory, 112);
 FIELD(specinfer_engine_config, backend, 120);
 
-SIZE(specinfer_engine_statistics, 64);
+SIZE(specinfer_engine_statistics, 80);
 FIELD(specinfer_engine_statistics, struct_size, 0);
 FIELD(specinfer_engine_statistics, num_threads, 4);
 FIELD(specinfer_engine_statistics, memory_used_bytes, 8);
@@ -46,13 +46,13 @@ FIELD(specinfer_engine_statistics, memory_peak_bytes, 16);
 FIELD(specinfer_engine_statistics, memory_budget_bytes, 24);
 FIELD(specinfer_engine_statistics, backend, 32);
 
-SIZE(specinfer_model_config, 24);
+SIZE(specinfer_model_config, 32);
 FIELD(specinfer_model_config, struct_size, 0);
 FIELD(specinfer_model_config, reserved, 4);
 FIELD(specinfer_model_config, progress, 8);
 FIELD(specinfer_model_config, progress_user_data, 16);
 
-SIZE(specinfer_model_memory, 48);
+SIZE(specinfer_model_memory, 72);
 FIELD(specinfer_model_memory, struct_size, 0);
 FIELD(specinfer_model_memory, max_context_tokens, 4);
 FIELD(specinfer_model_memory, file_bytes, 8);
@@ -61,7 +61,7 @@ FIELD(specinfer_model_memory, cache_bytes_per_token, 24);
 FIELD(specinfer_model_memory, session_bytes, 32);
 FIELD(specinfer_model_memory, total_bytes, 40);
 
-SIZE(specinfer_model_properties, 56);
+SIZE(specinfer_model_properties, 64);
 FIELD(specinfer_model_properties, struct_size, 0);
 FIELD(specinfer_model_properties, vocabulary_size, 4);
 FIELD(specinfer_model_properties, max_context_tokens, 8);
@@ -74,7 +74,7 @@ FIELD(specinfer_model_properties, num_parameters, 32);
 FIELD(specinfer_model_properties, file_bytes, 40);
 FIELD(specinfer_model_properties, weight_bytes, 48);
 
-SIZE(specinfer_session_config, 16);
+SIZE(specinfer_session_config, 20);
 FIELD(specinfer_session_config, struct_size, 0);
 FIELD(specinfer_session_config, max_context_tokens, 4);
 FIELD(specinfer_session_config, overflow, 8);
@@ -152,6 +152,52 @@ FIELD(specinfer_session_statistics, num_rounds, 56);
 FIELD(specinfer_session_statistics, prefill_microseconds, 64);
 FIELD(specinfer_session_statistics, decode_microseconds, 72);
 FIELD(specinfer_session_statistics, cache_bytes, 80);
+
+/* ---- 0.2: settings of threads. ---- */
+
+FIELD(specinfer_engine_statistics, max_threads, 64);
+FIELD(specinfer_engine_statistics, priority, 68);
+FIELD(specinfer_engine_statistics, duty_cycle, 72);
+FIELD(specinfer_engine_statistics, reserved, 76);
+
+/* ---- 0.2: measuring. ---- */
+
+SIZE(specinfer_machine_rates, 32);
+FIELD(specinfer_machine_rates, struct_size, 0);
+FIELD(specinfer_machine_rates, num_threads, 4);
+FIELD(specinfer_machine_rates, read_bytes_per_second, 8);
+FIELD(specinfer_machine_rates, int8_products_per_second, 16);
+FIELD(specinfer_machine_rates, float_products_per_second, 24);
+
+SIZE(specinfer_pass, 48);
+FIELD(specinfer_pass, struct_size, 0);
+FIELD(specinfer_pass, num_context_tokens, 4);
+FIELD(specinfer_pass, num_rows, 8);
+FIELD(specinfer_pass, num_answer_rows, 12);
+FIELD(specinfer_pass, read_bytes, 16);
+FIELD(specinfer_pass, int8_products, 24);
+FIELD(specinfer_pass, float_products, 32);
+FIELD(specinfer_pass, seconds, 40);
+
+/* ---- 0.2: packed models, tensors. ---- */
+
+FIELD(specinfer_model_config, flags, 24);
+FIELD(specinfer_model_config, reserved2, 28);
+FIELD(specinfer_model_memory, mapped_bytes, 48);
+FIELD(specinfer_model_memory, q8_cache_bytes_per_token, 56);
+FIELD(specinfer_model_memory, q8_session_bytes, 64);
+FIELD(specinfer_session_config, cache_type, 16);
+FIELD(specinfer_model_properties, num_tensors, 56);
+FIELD(specinfer_model_properties, is_packed, 60);
+
+SIZE(specinfer_model_tensor, 80);
+FIELD(specinfer_model_tensor, struct_size, 0);
+FIELD(specinfer_model_tensor, num_dimensions, 4);
+FIELD(specinfer_model_tensor, dimensions, 8);
+FIELD(specinfer_model_tensor, num_bytes, 40);
+FIELD(specinfer_model_tensor, name, 48);
+FIELD(specinfer_model_tensor, name_length, 56);
+FIELD(specinfer_model_tensor, type, 64);
 
 #endif
 

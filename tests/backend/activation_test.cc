@@ -79,8 +79,7 @@ TEST_P(GatedActivation, MultipliesByUp) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllBackends, GatedActivation,
-                         ::testing::Values("cpu-reference", "cpu-avx2",
-                                           "cpu-avx512"),
+                         ::testing::ValuesIn(CpuBackends()),
                          [](const auto& instance) {
                            return instance.param.substr(4);
                          });

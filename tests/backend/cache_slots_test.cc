@@ -96,6 +96,40 @@ TEST_F(MoveCacheSlots, ReadsASlotBeforeALaterMoveOverwritesIt) {
   EXPECT_EQ(CountDifferent(63, 66), 0);
 }
 
+TEST_F(MoveCacheSlots, MovesCodesAndScales) {
+  TestCache moved(machine_, kSlots, kKvHeads, kHeadDim, kLayers,
+                  CacheType::kQ8);
+  TestCache expected(machine_, kSlots, kKvHeads, kHeadDim, kLayers,
+                     CacheType::kQ8);
+  const std::vector<int32_t> from = {60, 62, 70, 130}, to = {60, 61, 62, 63};
+  for (int layer = 0; layer < kLayers; ++layer) {
+    const uint64_t seed = static_cast<uint64_t>(1000 * layer);
+    for (int slot = 0; slot < kSlots; ++slot) {
+      moved.WriteToken(slot, seed + static_cast<uint64_t>(slot), 2.0f, layer);
+      expected.WriteToken(slot, seed + static_cast<uint64_t>(slot), 2.0f,
+                          layer);
+    }
+    for (size_t i = 0; i < from.size(); ++i) {
+      expected.WriteToken(to[i], seed + static_cast<uint64_t>(from[i]), 2.0f,
+                          layer);
+    }
+  }
+  MoveCacheSlotsArgs args;
+  args.pages = moved.pages();
+  args.from = from;
+  args.to = to;
+  args.cache_type = CacheType::kQ8;
+  args.num_layers = kLayers;
+  args.kv_heads = kKvHeads;
+  args.head_dim = kHeadDim;
+
+  const absl::Status status =
+      machine_.Run([&](Stream& stream) { return stream.MoveCacheSlots(args); });
+
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(moved.Contents(), expected.Contents());
+}
+
 TEST_F(MoveCacheSlots, AcceptsNoMoves) {
   Move({}, {});
 

@@ -47,6 +47,15 @@ inline std::vector<uint32_t> Bits(const std::vector<float>& values) {
   return bits;
 }
 
+// Every CPU backend of this architecture; a machine may lack its instructions.
+inline std::vector<std::string> CpuBackends() {
+#if defined(__aarch64__)
+  return {"cpu-reference", "cpu-neon"};
+#else
+  return {"cpu-reference", "cpu-avx2", "cpu-avx512", "cpu-amx"};
+#endif
+}
+
 class Machine {
  public:
   static constexpr StreamLimits kLimits = {.max_rows = 512,

@@ -66,8 +66,7 @@ TEST_P(RmsNorm, GivesARowTheSameBitsAloneAndAmongOthers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllBackends, RmsNorm,
-                         ::testing::Values("cpu-reference", "cpu-avx2",
-                                           "cpu-avx512"),
+                         ::testing::ValuesIn(CpuBackends()),
                          [](const auto& instance) {
                            return instance.param.substr(4);
                          });

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <complex>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -120,9 +121,51 @@ TEST_P(RopeAndStore, TouchesNoOtherSlot) {
   EXPECT_EQ(num_changed, kRows * 2 * kHeadDim * 2);
 }
 
+TEST_P(RopeAndStore, StoresCodesOfTurnedKeysAndPlainValues) {
+  TestCache stored(machine_, kCommitted + kRows, 2, kHeadDim, 1,
+                   CacheType::kQ8);
+  TestCache expected(machine_, kCommitted + kRows, 2, kHeadDim, 1,
+                     CacheType::kQ8);
+  sequence_ = chain_.Sequence(stored.pages(), kCommitted);
+  args_.cache_type = CacheType::kQ8;
+
+  TurnAndStore(RopePairing::kHalves);
+
+  const std::vector<float> turned = Machine::Values(args_.key);
+  for (int row = 0; row < kRows; ++row) {
+    expected.Write(kCommitted + row, turned.data() + row * 2 * kHeadDim,
+                   value_.data() + row * 2 * kHeadDim);
+  }
+  EXPECT_EQ(stored.Contents(), expected.Contents());
+}
+
+TEST_P(RopeAndStore, StoresCodesOfNumbersThatNoScaleFits) {
+  std::vector<float> key(key_), value(value_);
+  for (int d = 0; d < kHeadDim; ++d) {
+    key[static_cast<size_t>(d)] = 1e-9f;  // no half is so small
+    value[static_cast<size_t>(d)] = d == 3 ? 1e30f : 0.0f;
+    value[static_cast<size_t>(kHeadDim + d)] =
+        d == 3 ? std::numeric_limits<float>::infinity() : 1.0f;
+  }
+  TestCache stored(machine_, kCommitted + kRows, 2, kHeadDim, 1,
+                   CacheType::kQ8);
+  sequence_ = chain_.Sequence(stored.pages(), kCommitted);
+  args_.cache_type = CacheType::kQ8;
+  args_.rotary_dims = 0;
+  args_.key = machine_.MakeTensor(kRows, 2 * kHeadDim, key);
+  args_.value = machine_.MakeTensor(kRows, 2 * kHeadDim, value);
+
+  TurnAndStore(RopePairing::kHalves);
+
+  EXPECT_EQ(stored.ReadKey(kCommitted, 0, 5), 0.0);
+  EXPECT_EQ(stored.ReadValue(kCommitted, 0, 3), 127.0f * 65504.0f);
+  EXPECT_EQ(stored.ReadValue(kCommitted, 0, 7), 0.0f);
+  EXPECT_EQ(stored.ReadValue(kCommitted, 1, 3), 127.0f * 65504.0f);
+  EXPECT_EQ(stored.ReadValue(kCommitted, 1, 7), 0.0f);
+}
+
 INSTANTIATE_TEST_SUITE_P(AllBackends, RopeAndStore,
-                         ::testing::Values("cpu-reference", "cpu-avx2",
-                                           "cpu-avx512"),
+                         ::testing::ValuesIn(CpuBackends()),
                          [](const auto& instance) {
                            return instance.param.substr(4);
                          });

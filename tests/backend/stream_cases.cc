@@ -148,11 +148,14 @@ StreamCase GatherCase() {
 struct RopeShape {
   RopePairing pairing;
   int heads, kv_heads, head_dim, rotary_dims, num_committed, rows;
+  CacheType cache_type = CacheType::kF16;
 };
 
 StreamCase RopeCase(const RopeShape& shape) {
   const std::string kind =
-      shape.pairing == RopePairing::kHalves ? "RopeHalves" : "RopeAdjacent";
+      std::string(shape.pairing == RopePairing::kHalves ? "RopeHalves"
+                                                        : "RopeAdjacent") +
+      (shape.cache_type == CacheType::kQ8 ? "Q8" : "");
   return {
       kind + std::to_string(shape.rotary_dims) + "of" +
           std::to_string(shape.head_dim),
@@ -162,7 +165,7 @@ StreamCase RopeCase(const RopeShape& shape) {
         const size_t kv_width =
             static_cast<size_t>(shape.kv_heads * shape.head_dim);
         TestCache cache(machine, shape.num_committed + shape.rows,
-                        shape.kv_heads, shape.head_dim, 2);
+                        shape.kv_heads, shape.head_dim, 2, shape.cache_type);
         const TestTree chain = Chain(shape.rows);
         const AttentionSequence sequence =
             chain.Sequence(cache.pages(), shape.num_committed);
@@ -189,7 +192,9 @@ StreamCase RopeCase(const RopeShape& shape) {
         args.kv_heads = shape.kv_heads;
         args.head_dim = shape.head_dim;
         args.sequences = absl::MakeSpan(&sequence, 1);
-        args.layer_offset = CacheBytesPerLayer(shape.kv_heads, shape.head_dim);
+        args.cache_type = shape.cache_type;
+        args.layer_offset = CacheBytesPerLayer(shape.kv_heads, shape.head_dim,
+                                               shape.cache_type);
         if (!machine
                  .Run([&](Stream& stream) { return stream.RopeAndStore(args); })
                  .ok())
@@ -209,7 +214,15 @@ struct AttentionShape {
   std::vector<TestTree> trees;
   int window = 0;
   float soft_cap = 0.0f;
+  CacheType cache_type = CacheType::kF16;
 };
+
+// The same over a q8 cache.
+AttentionShape Q8(AttentionShape shape) {
+  shape.name += "Q8";
+  shape.cache_type = CacheType::kQ8;
+  return shape;
+}
 
 StreamCase AttentionCase(const AttentionShape& shape) {
   return {"Attention" + shape.name, [=](Machine& machine) {
@@ -221,7 +234,7 @@ StreamCase AttentionCase(const AttentionShape& shape) {
               const TestTree& tree = shape.trees[s];
               const int num_slots = shape.committed[s] + tree.num_nodes();
               caches.emplace_back(machine, num_slots, shape.kv_heads,
-                                  shape.head_dim);
+                                  shape.head_dim, 1, shape.cache_type);
               for (int slot = 0; slot < num_slots; ++slot) {
                 caches.back().WriteToken(
                     slot, static_cast<uint64_t>(slot) + 1000 * s);
@@ -237,6 +250,7 @@ StreamCase AttentionCase(const AttentionShape& shape) {
                 RandomFloats(static_cast<size_t>(rows * width), 14, 2.0f));
             args.out = machine.MakeTensor(rows, width);
             args.sequences = sequences;
+            args.cache_type = shape.cache_type;
             args.heads = shape.heads;
             args.kv_heads = shape.kv_heads;
             args.head_dim = shape.head_dim;
@@ -278,24 +292,35 @@ std::vector<StreamCase> AllStreamCases() {
       RopeCase({RopePairing::kHalves, 2, 2, 128, 0, 64, 9}),
       RopeCase({RopePairing::kAdjacent, 3, 1, 64, 64, 60, 21}),
       RopeCase({RopePairing::kAdjacent, 4, 2, 20, 18, 127, 3}),
-      AttentionCase({"OneKey", 1, 1, 16, {0}, {Chain(1)}}),
-      AttentionCase({"Decode", 9, 3, 64, {200}, {Chain(1)}}),
-      AttentionCase({"Prefill", 6, 1, 128, {0}, {Chain(150)}}),
-      AttentionCase({"PrefillAfterPrefix", 4, 2, 72, {100}, {Chain(37)}}),
-      AttentionCase({"OddHead", 3, 1, 20, {70}, {Chain(13)}}),
-      AttentionCase(
-          {"WideHeadWindowCap", 4, 1, 256, {140}, {Chain(20)}, 65, 5.0f}),
-      AttentionCase({"ManyHeadsShareOne", 24, 1, 40, {66}, {Chain(3)}}),
-      AttentionCase({"Tree", 4, 2, 64, {61}, {RandomTree(24, 15, false)}}),
-      AttentionCase(
-          {"DeepTreeWindow", 6, 2, 80, {50}, {RandomTree(100, 16, true)}, 33}),
-      AttentionCase({"TwoSequences",
-                     4,
-                     2,
-                     64,
-                     {3, 130},
-                     {RandomTree(12, 17, false), Chain(5)}}),
+      RopeCase({RopePairing::kHalves, 3, 1, 64, 64, 60, 21, CacheType::kQ8}),
+      RopeCase({RopePairing::kHalves, 4, 2, 80, 34, 0, 3, CacheType::kQ8}),
+      RopeCase({RopePairing::kAdjacent, 4, 2, 20, 18, 127, 3, CacheType::kQ8}),
   };
+  const AttentionShape shapes[] = {
+      {"OneKey", 1, 1, 16, {0}, {Chain(1)}},
+      {"Decode", 9, 3, 64, {200}, {Chain(1)}},
+      {"Prefill", 6, 1, 128, {0}, {Chain(150)}},
+      {"PrefillAfterPrefix", 4, 2, 72, {100}, {Chain(37)}},
+      {"OddHead", 3, 1, 20, {70}, {Chain(13)}},
+      {"WideHeadWindowCap", 4, 1, 256, {140}, {Chain(20)}, 65, 5.0f},
+      {"ManyHeadsShareOne", 24, 1, 40, {66}, {Chain(3)}},
+      // Several phases.
+      {"LongContext", 48, 1, 128, {2100}, {Chain(2)}},
+      {"LongContextWindow", 4, 1, 256, {5000}, {Chain(20)}, 2900},
+      {"Tree", 4, 2, 64, {61}, {RandomTree(24, 15, false)}},
+      {"DeepTreeWindow", 6, 2, 80, {50}, {RandomTree(100, 16, true)}, 33},
+      {"TwoSequences",
+       4,
+       2,
+       64,
+       {3, 130},
+       {RandomTree(12, 17, false), Chain(5)}},
+      {"LongAndShort", 48, 1, 128, {2100, 3}, {Chain(2), Chain(70)}},
+  };
+  for (const AttentionShape& shape : shapes) {
+    cases.push_back(AttentionCase(shape));
+    cases.push_back(AttentionCase(Q8(shape)));
+  }
   return cases;
 }
 

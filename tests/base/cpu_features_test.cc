@@ -14,6 +14,7 @@ TEST(CpuFeatures, BuildOnEachOther) {
 
   EXPECT_TRUE(features.avx2 || !features.avx512);
   EXPECT_TRUE(features.avx512 || !features.amx);
+  EXPECT_TRUE(features.dotprod || !features.i8mm);
 }
 
 TEST(CpuFeatures, AreTheSameWhenAskedAgain) {

@@ -1,58 +1,59 @@
 #include "src/base/float_control.h"
 
-#include <cfenv>
-
 #include "gtest/gtest.h"
 
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
+#include "tests/base/float_mode.h"
 
 namespace specinfer {
 namespace {
 
-#if defined(__x86_64__)
+using testing::FloatMode;
+using testing::kFlushDenormals;
+using testing::kRoundTowardZero;
+using testing::ScopedFloatMode;
 
 TEST(ScopedFloatControl, KeepsDenormalsInsideAndRestoresTheHostsSetting) {
-  constexpr unsigned kFlush = 0x8040;  // flush to zero, denormals are zero
-  const unsigned saved = _mm_getcsr();
-  _mm_setcsr(saved | kFlush);
   volatile float tiny = 1e-38f;
-  float inside = 0.0f;
-  float outside = 0.0f;
+  volatile float inside = 0.0f;
+  volatile float outside = 0.0f;
+  uint64_t after = 0;
 
   {
-    const ScopedFloatControl float_control;
-    inside = tiny * 0.125f;
+    const ScopedFloatMode host(kFlushDenormals);
+    {
+      const ScopedFloatControl float_control;
+      inside = tiny * 0.125f;
+    }
+    outside = tiny * 0.125f;
+    after = FloatMode();
   }
-  outside = tiny * 0.125f;
 
-  const unsigned after = _mm_getcsr();
-  _mm_setcsr(saved);
   EXPECT_GT(inside, 0.0f);
   EXPECT_EQ(outside, 0.0f);
-  EXPECT_EQ(after & kFlush, kFlush);
+  EXPECT_EQ(after & kFlushDenormals, kFlushDenormals);
 }
 
 TEST(ScopedFloatControl, RoundsToNearestInside) {
-  const int saved = std::fegetround();
-  std::fesetround(FE_UPWARD);
   volatile float one = 1.0f;
-  volatile float tiny = 1e-20f;
-  float inside = 0.0f;
+  volatile float nearly_one_step = 0.9e-7f;  // a step is 1.2e-7
+  volatile float inside = 0.0f;
+  volatile float outside = 0.0f;
+  uint64_t after = 0;
 
   {
-    const ScopedFloatControl float_control;
-    inside = one + tiny;
+    const ScopedFloatMode host(kRoundTowardZero);
+    {
+      const ScopedFloatControl float_control;
+      inside = one + nearly_one_step;
+    }
+    outside = one + nearly_one_step;
+    after = FloatMode();
   }
 
-  const int after = std::fegetround();
-  std::fesetround(saved);
-  EXPECT_EQ(inside, 1.0f);
-  EXPECT_EQ(after, FE_UPWARD);
+  EXPECT_GT(inside, 1.0f);
+  EXPECT_EQ(outside, 1.0f);
+  EXPECT_EQ(after & kRoundTowardZero, kRoundTowardZero);
 }
-
-#endif
 
 }  // namespace
 }  // namespace specinfer

@@ -82,10 +82,12 @@ inline ModelOwner LoadModel(const EngineOwner& engine,
 
 inline SessionOwner CreateSession(const ModelOwner& model,
                                   uint32_t max_context_tokens = 256,
-                                  int32_t overflow = SPECINFER_OVERFLOW_ERROR) {
+                                  int32_t overflow = SPECINFER_OVERFLOW_ERROR,
+                                  int32_t cache_type = SPECINFER_CACHE_F16) {
   specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
   config.max_context_tokens = max_context_tokens;
   config.overflow = overflow;
+  config.cache_type = cache_type;
   specinfer_session* session = nullptr;
   EXPECT_OK(specinfer_session_create(model.get(), &config, &session));
   return SessionOwner(session);

@@ -53,6 +53,37 @@ TEST_F(CApiSave, RestoringComputesNothingAgain) {
   EXPECT_LE(Statistics(restored).num_prefilled_tokens, 2u);
 }
 
+TEST_F(CApiSave, AQ8CacheIsSavedForkedAndCutBack) {
+  const auto create = [&] {
+    return CreateSession(model_, 256, SPECINFER_OVERFLOW_ERROR,
+                         SPECINFER_CACHE_Q8);
+  };
+  const SessionOwner session = create();
+  ASSERT_OK(SetPrompt(session, kPrompt));
+  Generate(session, AnswerOf(70));
+  const SessionOwner restored = create();
+  ASSERT_OK(Restore(restored, Save(session)));
+  specinfer_session* copy = nullptr;
+  ASSERT_OK(specinfer_session_fork(session.get(), &copy));
+  const SessionOwner fork(copy);
+  const size_t num_tokens = GetTokens(session).size();
+  const std::vector<specinfer_token> expected =
+      Generate(session, AnswerOf(16)).tokens;
+
+  EXPECT_EQ(Generate(restored, AnswerOf(16)).tokens, expected);
+  EXPECT_EQ(Generate(fork, AnswerOf(16)).tokens, expected);
+  ASSERT_OK(specinfer_session_truncate(session.get(), num_tokens));
+  EXPECT_EQ(Generate(session, AnswerOf(16)).tokens, expected);
+}
+
+TEST_F(CApiSave, ASessionWithAnotherCacheTypeIsRefused) {
+  const SessionOwner other =
+      CreateSession(model_, 256, SPECINFER_OVERFLOW_ERROR, SPECINFER_CACHE_Q8);
+
+  EXPECT_FAILS(Restore(other, saved_), SPECINFER_FAILED_PRECONDITION,
+               "saved with a f16 cache, this one has q8");
+}
+
 TEST_F(CApiSave, RandomStateIsSaved) {
   specinfer_session* copy = nullptr;
   ASSERT_OK(specinfer_session_fork(session_.get(), &copy));

@@ -216,6 +216,11 @@ TEST_F(CApiWrongUse, LoadRefusesBadConfig) {
   EXPECT_FAILS(
       specinfer_model_load(engine(), path_.data(), path_.size(), &config, &out),
       kInvalid, "reserved");
+  config = SPECINFER_MODEL_CONFIG_INIT;
+  config.flags = 0x80;
+  EXPECT_FAILS(
+      specinfer_model_load(engine(), path_.data(), path_.size(), &config, &out),
+      kInvalid, "flags");
   EXPECT_EQ(out, nullptr);
 }
 
@@ -429,6 +434,10 @@ TEST_F(CApiWrongUse, CreateRefusesNullAndBadConfig) {
   config.prefill_chunk_tokens = 513;
   EXPECT_FAILS(specinfer_session_create(model(), &config, &out), kInvalid,
                "prefill_chunk_tokens");
+  config = SPECINFER_SESSION_CONFIG_INIT;
+  config.cache_type = 2;
+  EXPECT_FAILS(specinfer_session_create(model(), &config, &out), kInvalid,
+               "cache_type");
   config = SPECINFER_SESSION_CONFIG_INIT;
   config.max_context_tokens = 0xffffffffu;
   EXPECT_FAILS(specinfer_session_create(model(), &config, &out), kInvalid,

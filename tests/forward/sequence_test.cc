@@ -38,6 +38,21 @@ TEST(CacheLayout, PutsLayersThatSeeEquallyFarInOneGroup) {
   EXPECT_EQ(layout.layer_offset[2], CacheBytesPerLayer(2, 8));
 }
 
+TEST(CacheLayout, CountsBytesAndScalesOfAQ8Cache) {
+  Architecture architecture;
+  architecture.kv_heads = 2;
+  architecture.head_dim = 128;
+  architecture.layers = {{}, {}, {}};
+
+  const CacheLayout f16 = MakeCacheLayout(architecture, CacheType::kF16);
+  const CacheLayout q8 = MakeCacheLayout(architecture, CacheType::kQ8);
+
+  // Per layer and head 128 keys and 128 values; four scales of a key, one of a
+  // value.
+  EXPECT_EQ(f16.bytes_per_token(), 3u * 2 * (256 * 2));
+  EXPECT_EQ(q8.bytes_per_token(), 3u * 2 * (256 + 5 * 2));
+}
+
 TEST(Sequence, LetsGoOfPagesBehindItsWindow) {
   const auto engine = MakeEngine();
   const CacheLayout layout = Layout(/*window=*/64);

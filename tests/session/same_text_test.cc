@@ -1,6 +1,7 @@
 // The promise "same text": one text's tokens and logits are the same bits
 // whatever the chunks, threads, batch and instruction set.
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "src/session/generator.h"
+#include "tests/base/bit_hash.h"
 #include "tests/session/tiny_models.h"
 
 namespace specinfer {
@@ -41,6 +43,7 @@ struct Arrangement {
   int chunk = 64;
   int batch = 1;
   float temperature = 0.0f;
+  CacheType cache_type = CacheType::kF16;
 };
 
 // Decodes the text with salt 0 alone or beside others.
@@ -55,13 +58,15 @@ Outcome Decode(const std::string& name, const Arrangement& arrangement) {
   std::vector<std::unique_ptr<Sampler>> samplers;
   std::vector<std::unique_ptr<Lane>> lanes;
   std::vector<std::vector<Token>> texts;
-  std::unique_ptr<Generator> generator = *Generator::Create(
-      *model, std::max(arrangement.chunk, arrangement.batch));
+  std::unique_ptr<Generator> generator =
+      *Generator::Create(*model, std::max(arrangement.chunk, arrangement.batch),
+                         arrangement.cache_type);
   for (int i = 0; i < arrangement.batch; ++i) {
     // The text under test is the last of the batch.
     texts.push_back(Prompt(*model, arrangement.batch - 1 - i));
     sequences.push_back(*Sequence::Create(
-        *engine->backend, model->cache_layout(), 512, arrangement.chunk));
+        *engine->backend, model->cache_layout(arrangement.cache_type), 512,
+        arrangement.chunk));
     while (true) {
       const absl::StatusOr<int32_t> num_fed =
           generator->Prefill(*sequences.back(), texts.back(), {});
@@ -107,6 +112,7 @@ class SameText : public testing::TestWithParam<const char*> {
     }
     Arrangement plain;
     plain.temperature = arrangement.temperature;
+    plain.cache_type = arrangement.cache_type;
     const Outcome expected = Decode(GetParam(), plain);
     const Outcome actual = Decode(GetParam(), arrangement);
     EXPECT_EQ(actual.tokens, expected.tokens);
@@ -129,6 +135,7 @@ TEST_P(SameText, WithTwoThreads) {
 TEST_P(SameText, InABatchOfThree) {
   ExpectSame({.backend = "cpu", .batch = 3});
 }
+TEST_P(SameText, OnNeon) { ExpectSame({.backend = "cpu-neon"}); }
 TEST_P(SameText, OnAvx2) { ExpectSame({.backend = "cpu-avx2"}); }
 TEST_P(SameText, OnAvx512) { ExpectSame({.backend = "cpu-avx512"}); }
 TEST_P(SameText, InABatchOfThreeOnAvx2WithTwoThreads) {
@@ -140,6 +147,63 @@ TEST_P(SameText, Sampled) {
               .chunk = 7,
               .batch = 3,
               .temperature = 0.8f});
+}
+
+TEST_P(SameText, OnAmx) { ExpectSame({.backend = "cpu-amx"}); }
+TEST_P(SameText, Q8WithChunksOfOne) {
+  ExpectSame({.backend = "cpu", .chunk = 1, .cache_type = CacheType::kQ8});
+}
+TEST_P(SameText, Q8WithChunksOf512AndTwoThreads) {
+  ExpectSame({.backend = "cpu",
+              .num_threads = 2,
+              .chunk = 512,
+              .cache_type = CacheType::kQ8});
+}
+TEST_P(SameText, Q8OnAvx2InABatchOfThree) {
+  ExpectSame({.backend = "cpu-avx2",
+              .num_threads = 2,
+              .chunk = 7,
+              .batch = 3,
+              .cache_type = CacheType::kQ8});
+}
+TEST_P(SameText, Q8OnAvx512InABatchOfThree) {
+  ExpectSame({.backend = "cpu-avx512",
+              .num_threads = 2,
+              .chunk = 7,
+              .batch = 3,
+              .cache_type = CacheType::kQ8});
+}
+TEST_P(SameText, Q8OnAmxInABatchOfThree) {
+  ExpectSame({.backend = "cpu-amx",
+              .num_threads = 2,
+              .chunk = 7,
+              .batch = 3,
+              .cache_type = CacheType::kQ8});
+}
+TEST_P(SameText, Q8OnNeon) {
+  ExpectSame({.backend = "cpu-neon", .chunk = 7, .cache_type = CacheType::kQ8});
+}
+
+// The tests above compare with the reference backend of the same build. These
+// are the tokens and logits of x86-64; every other processor and compiler must
+// come to them too.
+TEST_P(SameText, AsOnEveryOtherProcessor) {
+  static const std::map<std::string, uint64_t> kBits = {
+      {"tiny-llama", 0xdbc4abbcffe08474},
+      {"tiny-llama3", 0xada5e433471abe4c},
+      {"tiny-llama-yarn", 0x11dd54dfdb5035ed},
+      {"tiny-qwen2", 0x2a34bc92dff7e0c0},
+      {"tiny-qwen3", 0xf2be645320abeb26},
+      {"tiny-gemma3", 0x2f7b40bebab51fe1},
+      {"tiny-quantized", 0x456b35513cc8de25},
+  };
+  const Outcome outcome =
+      Decode(GetParam(), {.backend = "cpu", .temperature = 0.8f});
+
+  BitHash hash;
+  hash.Add(outcome.tokens);
+  hash.Add(outcome.logits);
+  EXPECT_EQ(hash.value(), kBits.at(GetParam())) << std::hex << hash.value();
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SameText,

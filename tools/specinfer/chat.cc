@@ -36,6 +36,7 @@ struct ChatOptions {
   PromptOptions prompt;
   SamplingOptions sampling;
   uint32_t num_context_tokens = 0;
+  std::string cache_type = "f16";
   std::string system;
 };
 
@@ -97,6 +98,7 @@ class Conversation {
   void Reset() {
     specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
     config.max_context_tokens = options_.num_context_tokens;
+    config.cache_type = ParseCacheType(options_.cache_type);
     config.overflow = SPECINFER_OVERFLOW_DROP_TURNS;
     session_.reset();
     session_ = CreateSession(loaded_.model.get(), config);
@@ -234,6 +236,7 @@ void AddChat(CLI::App& app) {
   AddSamplingOptions(*verb, options->sampling);
   verb->add_option("--context", options->num_context_tokens,
                    "Context in tokens; 0: the model's own, at most 4096");
+  AddCacheTypeOption(*verb, options->cache_type);
   verb->add_option("--system", options->system, "A system message");
   verb->callback([options] {
     Conversation conversation(*options);

@@ -137,6 +137,39 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(report["memory"]["file_bytes"], os.path.getsize(MODEL))
         self.assertEqual(report["metadata"]["general.architecture"], "llama")
 
+    def test_inspect_lists_the_tensors(self):
+        report = json.loads(self.succeed(run("inspect", "-m", MODEL, "--json")))
+        names = [tensor["name"] for tensor in report["tensors"]]
+        self.assertIn("token_embd.weight", names)
+        self.assertEqual(set(report["tensors"][0]), {"name", "type", "shape", "bytes"})
+        self.assertIn("token_embd.weight", self.succeed(run("inspect", "-m", MODEL)))
+
+    def test_packed_model_gives_the_same_text(self):
+        path = self.folder / "packed"
+        self.succeed(run("pack", "-m", MODEL, "-o", path))
+        options = ("--raw", "-p", "Once upon a time", "-n", 24, "--ignore-end", "--temperature", 0.9, "--json")
+        of_packed = json.loads(self.succeed(run("generate", "-m", path, *options)))
+        of_source = json.loads(self.succeed(run("generate", "-m", MODEL, *options)))
+        self.assertEqual(of_packed["tokens"], of_source["tokens"])
+        self.assertEqual([entry.name for entry in self.folder.iterdir()], ["packed"])
+
+    def test_verify_names_what_is_damaged(self):
+        path = self.folder / "packed"
+        self.succeed(run("pack", "-m", MODEL, "-o", path))
+        self.assertIn("hashes fit", self.succeed(run("inspect", "--verify", "-m", path)))
+        self.assertIn("no hashes", self.succeed(run("inspect", "--verify", "-m", MODEL)))
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        result = run("inspect", "--verify", "-m", path)
+        self.assert_one_line_error(result, "tensor", "hash")
+        self.assertEqual(result.returncode, 1)
+
+    def test_pack_refuses_to_write_over_its_source(self):
+        path = self.write("model.gguf", pathlib.Path(MODEL).read_bytes())
+        self.assert_one_line_error(run("pack", "-m", path, "-o", path), "over itself")
+        self.assertEqual(path.read_bytes(), pathlib.Path(MODEL).read_bytes())
+
     def test_bench_writes_one_object_per_line(self):
         text = self.write("text", "The quick brown fox jumps over the lazy dog. " * 40)
         self.succeed(run("bench", "-m", MODEL, "--decode", 4, "--prefill", 8, "--perplexity", text, "--context", 32, "--load",
@@ -148,6 +181,41 @@ class CommandLine(unittest.TestCase):
             self.assertLessEqual(row["milliseconds"], row["milliseconds_max"])
             self.assertIn("cpu", row)
         self.assertGreater(rows["perplexity"]["perplexity"], 1)
+
+    def test_bench_rows_puts_every_time_beside_its_bound(self):
+        output = self.succeed(run("bench", "-m", MODEL, "--rows", "1,2,8", "--context", 32, "--decode", 4, "--repeat", 2,
+                                  "--json", "-"))
+        lines = [json.loads(line) for line in output.splitlines()]
+        rows = [line for line in lines if line["what"] == "rows"]
+        self.assertEqual([row["rows"] for row in rows], [1, 2, 8])
+        self.assertEqual({row["context"] for row in rows}, {32})
+        self.assertEqual(rows[0]["ratio_to_one_row"], 1)
+        for row in lines:
+            self.assertLessEqual(row["milliseconds_min"], row["milliseconds"])
+            self.assertLessEqual(row["milliseconds"], row["milliseconds_max"])
+            self.assertGreater(row["bandwidth_gbs"], 0)
+            self.assertGreater(row["peak_int8_gmacs"], 0)
+            self.assertGreater(row["bound_milliseconds"], 0)
+            self.assertAlmostEqual(row["bound_fraction"], row["bound_milliseconds"] / row["milliseconds"])
+            self.assertIn(row["bound_by"], ("reading", "multiplying"))
+            for key in ("model", "cpu", "threads", "backend"):
+                self.assertIn(key, row)
+        self.assertGreater(rows[2]["float_products"] + rows[2]["int8_products"],
+                           7 * (rows[0]["float_products"] + rows[0]["int8_products"]))
+
+    def test_bench_rows_table_has_a_line_per_count_and_the_rates(self):
+        output = self.succeed(run("bench", "-m", MODEL, "--rows", "1,4", "--context", 16, "--repeat", 1))
+        self.assertEqual([line.split()[0] for line in output.splitlines()[:3]], ["rows", "1", "4"])
+        self.assertIn("GB/s read", output)
+
+    def test_bench_rows_refuses_counts_no_pass_has(self):
+        for counts in ("0", "1,513", "x"):
+            self.assert_one_line_error(run("bench", "-m", MODEL, "--rows", counts), "--rows")
+
+    def test_inspect_measures_the_machine_when_asked(self):
+        report = json.loads(self.succeed(run("inspect", "-m", MODEL, "--json", "--measure")))
+        self.assertGreater(report["measured"]["bandwidth_gbs"], 0)
+        self.assertNotIn("measured", json.loads(self.succeed(run("inspect", "-m", MODEL, "--json"))))
 
     def test_bench_refuses_a_text_that_is_too_short(self):
         path = self.write("text", "short")

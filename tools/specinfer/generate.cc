@@ -24,6 +24,7 @@ struct GenerateOptions {
   PromptOptions prompt;
   SamplingOptions sampling;
   uint32_t num_context_tokens = 0;
+  std::string cache_type = "f16";
   std::string system;
   std::string expect_file;
   bool is_raw = false;
@@ -85,6 +86,7 @@ void Generate(const GenerateOptions& options) {
   const LoadedModel loaded = LoadModel(options.model);
   specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
   config.max_context_tokens = options.num_context_tokens;
+  config.cache_type = ParseCacheType(options.cache_type);
   const Session session = CreateSession(loaded.model.get(), config);
   SetPrompt(options, loaded, session.get());
   if (!options.expect_file.empty()) {
@@ -126,6 +128,7 @@ void AddGenerate(CLI::App& app) {
   AddSamplingOptions(*verb, options->sampling);
   verb->add_option("--context", options->num_context_tokens,
                    "Context in tokens; 0: the model's own, at most 4096");
+  AddCacheTypeOption(*verb, options->cache_type);
   verb->add_option("--system", options->system, "A system message");
   verb->add_flag("--raw", options->is_raw,
                  "Use the prompt as it is, without the chat template");

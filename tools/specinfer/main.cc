@@ -45,6 +45,7 @@ int Run(int argc, char** argv) {
   specinfer_cli::AddTokenize(app);
   specinfer_cli::AddBench(app);
   specinfer_cli::AddInspect(app);
+  specinfer_cli::AddPack(app);
   specinfer_cli::AddModels(app);
   try {
     app.parse(argc, argv);

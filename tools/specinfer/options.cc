@@ -1,5 +1,8 @@
 #include "options.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
 
 #include "failure.h"
@@ -34,6 +37,31 @@ specinfer_logit_bias ParseLogitBias(const std::string& text) {
   return {static_cast<specinfer_token>(token), bias};
 }
 
+// Of the library's threads and of this one, which the library leaves alone.
+void SetPriority(specinfer_engine* engine, const std::string& word) {
+  struct Priority {
+    const char* word;
+    int32_t value;
+    int niceness;  // of this thread
+  };
+  constexpr Priority kPriorities[] = {{"normal", SPECINFER_PRIORITY_NORMAL, 0},
+                                      {"high", SPECINFER_PRIORITY_HIGH, -5},
+                                      {"low", SPECINFER_PRIORITY_LOW, 10},
+                                      {"idle", SPECINFER_PRIORITY_IDLE, 19}};
+  for (const Priority& priority : kPriorities) {
+    if (word != priority.word) continue;
+    if (priority.value == SPECINFER_PRIORITY_NORMAL) return;
+    Check(specinfer_engine_set_priority(engine, priority.value));
+    errno = 0;
+    if (nice(priority.niceness) == -1 && errno != 0) {
+      throw Failure("--priority " + word + ": the system refuses it");
+    }
+    return;
+  }
+  throw Failure("--priority \"" + word +
+                "\": there are normal, high, low and idle");
+}
+
 }  // namespace
 
 void AddModelOptions(CLI::App& verb, ModelOptions& options) {
@@ -44,15 +72,25 @@ void AddModelOptions(CLI::App& verb, ModelOptions& options) {
   verb.add_option("--threads", options.num_threads,
                   "Threads; 0: as many as this process may use")
       ->capture_default_str();
+  verb.add_option("--priority", options.priority,
+                  "How urgent: normal, high, low, or idle (only where nobody "
+                  "else wants the processor)")
+      ->capture_default_str();
+  verb.add_option("--duty-cycle", options.duty_cycle,
+                  "Compute at most this fraction of the time, 0.01 to 1")
+      ->capture_default_str();
   verb.add_option("--backend", options.backend,
                   "cpu, or one instruction set: cpu-avx2, cpu-avx512, "
-                  "cpu-reference");
+                  "cpu-amx, cpu-neon, cpu-reference");
 }
 
 LoadedModel LoadModel(const ModelOptions& options) {
   LoadedModel loaded;
   loaded.path = FindModel(options.model);
   loaded.engine = CreateEngine(options.num_threads, options.backend);
+  SetPriority(loaded.engine.get(), options.priority);
+  Check(
+      specinfer_engine_set_duty_cycle(loaded.engine.get(), options.duty_cycle));
   loaded.model = LoadModel(loaded.engine.get(), loaded.path);
   return loaded;
 }
@@ -70,6 +108,12 @@ std::string ReadPrompt(const PromptOptions& options) {
                       : "two prompts: give --prompt or --file, not both");
   }
   return options.file.empty() ? options.prompt : ReadFile(options.file);
+}
+
+void AddCacheTypeOption(CLI::App& verb, std::string& cache_type) {
+  verb.add_option("--cache-type", cache_type,
+                  "Keys and values as f16, or as q8: half the memory")
+      ->capture_default_str();
 }
 
 void AddStrategyOption(CLI::App& verb, std::string& strategy) {
@@ -154,6 +198,12 @@ Generation::Generation(const SamplingOptions& options)
   config_.num_logit_biases = logit_biases_.size();
   config_.strategy = ParseStrategy(options.strategy);
   config_.ignore_end = options.ignore_end;
+}
+
+int32_t ParseCacheType(const std::string& word) {
+  if (word == "f16") return SPECINFER_CACHE_F16;
+  if (word == "q8") return SPECINFER_CACHE_Q8;
+  throw Failure("--cache-type \"" + word + "\": there are f16 and q8");
 }
 
 int32_t ParseStrategy(const std::string& word) {

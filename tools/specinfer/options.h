@@ -16,6 +16,8 @@ struct ModelOptions {
   std::string model;
   std::string backend;
   uint32_t num_threads = 0;
+  std::string priority = "normal";
+  float duty_cycle = 1.0f;
 };
 void AddModelOptions(CLI::App& verb, ModelOptions& options);
 
@@ -62,6 +64,7 @@ struct SamplingOptions {
 // Defaults shown by --help are the values `options` has now.
 void AddSamplingOptions(CLI::App& verb, SamplingOptions& options);
 void AddStrategyOption(CLI::App& verb, std::string& strategy);
+void AddCacheTypeOption(CLI::App& verb, std::string& cache_type);
 
 // A generation config with the arrays that it points to.
 class Generation {
@@ -82,6 +85,8 @@ class Generation {
 
 // SPECINFER_STRATEGY_... of a word; throws Failure with the words there are.
 int32_t ParseStrategy(const std::string& word);
+// SPECINFER_CACHE_..., likewise.
+int32_t ParseCacheType(const std::string& word);
 
 }  // namespace specinfer_cli
 

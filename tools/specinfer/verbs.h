@@ -13,6 +13,7 @@ void AddTokenize(CLI::App& app);
 void AddBench(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddModels(CLI::App& app);
+void AddPack(CLI::App& app);
 
 }  // namespace specinfer_cli
 

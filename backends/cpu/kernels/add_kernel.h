@@ -8,7 +8,7 @@ namespace specinfer::cpu {
 
 using AddKernel = void(float* sum, const float* addend, int64_t count);
 
-AddKernel AddReference, AddAvx2, AddAvx512;
+AddKernel AddReference, AddAvx2, AddAvx512, AddNeon;
 
 }  // namespace specinfer::cpu
 

@@ -10,8 +10,10 @@ namespace specinfer::cpu {
 using GatedActivationKernel = void(const float* gate, const float* up,
                                    int64_t count, float* out);
 
-GatedActivationKernel GatedSiluReference, GatedSiluAvx2, GatedSiluAvx512;
-GatedActivationKernel GatedGeluReference, GatedGeluAvx2, GatedGeluAvx512;
+GatedActivationKernel GatedSiluReference, GatedSiluAvx2, GatedSiluAvx512,
+    GatedSiluNeon;
+GatedActivationKernel GatedGeluReference, GatedGeluAvx2, GatedGeluAvx512,
+    GatedGeluNeon;
 
 }  // namespace specinfer::cpu
 

@@ -13,6 +13,9 @@ namespace specinfer::cpu {
   ((isa) == Isa::kAmx || (isa) == Isa::kAvx512 ? Op##Avx512 \
    : (isa) == Isa::kAvx2                       ? Op##Avx2   \
                                                : Op##Reference)
+#elif defined(__aarch64__)
+#define SPECINFER_PICK_KERNEL(isa, Op) \
+  ((isa) == Isa::kNeon ? Op##Neon : Op##Reference)
 #else
 #define SPECINFER_PICK_KERNEL(isa, Op) (Op##Reference)
 #endif

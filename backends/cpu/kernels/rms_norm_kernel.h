@@ -10,7 +10,7 @@ namespace specinfer::cpu {
 using RmsNormKernel = void(const float* in, const float* weight, int64_t width,
                            float epsilon, float* out);
 
-RmsNormKernel RmsNormReference, RmsNormAvx2, RmsNormAvx512;
+RmsNormKernel RmsNormReference, RmsNormAvx2, RmsNormAvx512, RmsNormNeon;
 
 }  // namespace specinfer::cpu
 

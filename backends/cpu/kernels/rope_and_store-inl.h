@@ -56,16 +56,60 @@ inline void TurnAdjacent(float* head, const float* cos_sin, int num_pairs) {
   }
 }
 
-inline void StoreKeyAndValue(const float* key, const float* value, int head_dim,
-                             uint16_t* key_column, uint16_t* value_row) {
-  constexpr int kPagePositions = 64;
+inline void StoreF16(const float* key, const float* value, int head_dim,
+                     int lane, uint8_t* head) {
+  constexpr int kPositions = 64;
+  auto* keys = reinterpret_cast<uint16_t*>(head) + lane;
+  uint16_t* values =
+      reinterpret_cast<uint16_t*>(head) + (kPositions + lane) * head_dim;
   for (int i = 0; i < head_dim; i += 16) {
     const int count = head_dim - i < 16 ? head_dim - i : 16;
-    StoreFirstHalves(value_row + i, LoadFirst(value + i, count), count);
+    StoreFirstHalves(values + i, LoadFirst(value + i, count), count);
     alignas(32) uint16_t halves[16];
     StoreHalves(halves, LoadFirst(key + i, count));
-    for (int d = 0; d < count; ++d)
-      key_column[(i + d) * kPagePositions] = halves[d];
+    for (int d = 0; d < count; ++d) keys[(i + d) * kPositions] = halves[d];
+  }
+}
+
+// A scale as a half float; `scale` becomes what that says.
+inline uint16_t RoundScale(float* scale) {
+  uint16_t half = 0;
+  StoreFirstHalves(
+      &half, Broadcast(*scale < kGreatestHalf ? *scale : kGreatestHalf), 1);
+  float lanes[16];
+  Store(lanes, LoadFirstHalves(&half, 1));
+  *scale = lanes[0];
+  return half;
+}
+
+inline void StoreQ8(const float* key, const float* value, int head_dim,
+                    int lane, uint8_t* head) {
+  const Q8Layout layout(head_dim);
+  alignas(64) int8_t codes[kScaleDims];
+  alignas(64) float turned[kMaxHeadDims];
+  TurnHead(key, head_dim, turned);
+  for (int block = 0; block < layout.num_scales(); ++block) {
+    const float* x = turned + block * kScaleDims;
+    float scale = FindGreatest(x, kScaleDims) / kGreatestCode;
+    const uint16_t half = RoundScale(&scale);
+    __builtin_memcpy(head + layout.key_scale(block, lane), &half, 2);
+    QuantizeFloats(x, kScaleDims, scale > 0.0f ? 1.0f / scale : 0.0f, codes);
+    for (int quad = 0; quad < kScaleDims / 4; ++quad) {
+      __builtin_memcpy(
+          head + layout.key_quad(block * (kScaleDims / 4) + quad, lane),
+          codes + 4 * quad, 4);
+    }
+  }
+  float scale = FindGreatest(value, head_dim) / kGreatestCode;
+  const uint16_t half = RoundScale(&scale);
+  __builtin_memcpy(head + layout.value_scale(lane), &half, 2);
+  const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+  for (int first = 0; first < layout.dims; first += kScaleDims) {
+    const int left = head_dim - first;
+    QuantizeFloats(value + first, left < kScaleDims ? left : kScaleDims,
+                   inverse, codes);
+    for (int d = 0; d < kScaleDims; ++d)
+      head[layout.value(first + d, lane)] = static_cast<uint8_t>(codes[d]);
   }
 }
 

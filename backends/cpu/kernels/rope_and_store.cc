@@ -26,12 +26,12 @@ void TurnAndStoreRow(const RopeAndStoreArgs& args, const Kernels& kernels,
     for (int head = 0; head < args.kv_heads; ++head)
       kernels.rope(key + head * head_dim, cos_sin, num_pairs);
   }
-  auto* keys = reinterpret_cast<uint16_t*>(Bytes(page) + args.layer_offset);
-  for (int head = 0; head < args.kv_heads; ++head) {
-    uint16_t* values = keys + head_dim * kPagePositions;
+  const size_t head_bytes =
+      CacheBytesPerLayer(1, args.head_dim, args.cache_type);
+  uint8_t* page_head = Bytes(page) + args.layer_offset;
+  for (int head = 0; head < args.kv_heads; ++head, page_head += head_bytes) {
     kernels.store(key + head * head_dim, value + head * head_dim, args.head_dim,
-                  keys + lane, values + lane * head_dim);
-    keys = values + head_dim * kPagePositions;
+                  lane, page_head);
   }
 }
 
@@ -44,7 +44,9 @@ absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
   const Kernels kernels = {args.pairing == RopePairing::kHalves
                                ? SPECINFER_PICK_KERNEL(isa, &RopeHalves)
                                : SPECINFER_PICK_KERNEL(isa, &RopeAdjacent),
-                           SPECINFER_PICK_KERNEL(isa, &Store)};
+                           args.cache_type == CacheType::kQ8
+                               ? SPECINFER_PICK_KERNEL(isa, &StoreQ8)
+                               : SPECINFER_PICK_KERNEL(isa, &StoreF16)};
   return tiles.Phase(
       CountRowBlocks(args.sequences, kRowsPerTile), [&](int64_t tile, int) {
         const RowBlock block = FindRowBlock(args.sequences, kRowsPerTile, tile);

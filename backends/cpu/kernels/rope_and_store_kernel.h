@@ -10,15 +10,18 @@ namespace specinfer::cpu {
 // (cosine, sine) for each pair.
 using RopeKernel = void(float* head, const float* cos_sin, int num_pairs);
 
-RopeKernel RopeHalvesReference, RopeHalvesAvx2, RopeHalvesAvx512;
-RopeKernel RopeAdjacentReference, RopeAdjacentAvx2, RopeAdjacentAvx512;
+RopeKernel RopeHalvesReference, RopeHalvesAvx2, RopeHalvesAvx512,
+    RopeHalvesNeon;
+RopeKernel RopeAdjacentReference, RopeAdjacentAvx2, RopeAdjacentAvx512,
+    RopeAdjacentNeon;
 
-// Rounds a key into the column `key_column` (one value every 64) and a value
-// into `value_row`.
+// Rounds a key and a value into a lane of a page; `head` is where their KV head
+// begins.
 using StoreKernel = void(const float* key, const float* value, int head_dim,
-                         uint16_t* key_column, uint16_t* value_row);
+                         int lane, uint8_t* head);
 
-StoreKernel StoreReference, StoreAvx2, StoreAvx512;
+StoreKernel StoreF16Reference, StoreF16Avx2, StoreF16Avx512, StoreF16Neon;
+StoreKernel StoreQ8Reference, StoreQ8Avx2, StoreQ8Avx512, StoreQ8Neon;
 
 }  // namespace specinfer::cpu
 

@@ -1,220 +1,330 @@
-// TreeAttention over Vec16. Included by tree_attention_<isa>.cc after
-// vec16_<isa>.h.
+// TreeAttention over Vec16 and a f16 cache. Included by
+// tree_attention_<isa>.cc after vec16_<isa>.h.
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_TREE_ATTENTION_INL_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_TREE_ATTENTION_INL_H_
+
+#include "backends/cpu/kernels/attention_block-inl.h"
+#include "backends/cpu/kernels/attention_softmax-inl.h"
 
 namespace specinfer::cpu {
 namespace {
 
-// The short loops over queries and vectors are unrolled by pragma, so that
-// their arrays live in registers at every level of optimisation.
-inline constexpr int kBlockLanes = 64;
-inline constexpr int kBlockVectors = kBlockLanes / 16;
-
-inline Vec16 ScaleScore(const AttentionBlock& block, Vec16 dot) {
-  const Vec16 score = Multiply(dot, Broadcast(block.scale));
-  if (block.soft_cap == 0.0f) return score;
-  const Vec16 cap = Broadcast(block.soft_cap);
-  return Multiply(cap, Tanh(Divide(score, cap)));
+inline const uint16_t* Keys(const AttentionBlock& block) {
+  return reinterpret_cast<const uint16_t*>(block.page);
+}
+inline const uint16_t* Values(const AttentionBlock& block) {
+  return Keys(block) + block.head_dim * kBlockLanes;
 }
 
-// Scores of kQueries queries at kVectors vectors of positions from `vector` on:
-// every key is read once for all.
-template <int kQueries, int kVectors>
+// Lanes, or dimensions, that are converted to floats at once for all queries.
+inline constexpr int kConvertedFloats = 32;
+
+// Vectors of positions or dimensions for each of `num_queries`.
+constexpr int VectorsFor(int num_queries) {
+  int vectors = 4;
+  while (vectors > 1 && (num_queries + 1) * vectors > kAttentionVectors)
+    vectors /= 2;
+  return vectors;
+}
+
+// Keys or values as floats of their own, or as half floats in the page.
+struct FloatSource {
+  const float* p;
+  Vec16 Read(int64_t offset) const { return Load(p + offset); }
+};
+struct HalfSource {
+  const uint16_t* p;
+  Vec16 Read(int64_t offset) const { return LoadHalves(p + offset); }
+};
+
+// Scores of kQueries queries at kVectors vectors of positions. Element d of the
+// keys is `row` further for each d. Every key is read once for all.
+template <int kQueries, int kVectors, typename Source>
 inline void ScoreVectors(const AttentionBlock& block, int first_query,
-                         int vector) {
-  const AttentionQuery* queries = block.queries + first_query;
+                         Source keys, int64_t row, int first_lane,
+                         NextPage& next) {
+  const int64_t stride = block.queries.stride;
+  const float* columns = block.queries.columns + first_query;
   Vec16 dots[kQueries][kVectors];
-#pragma GCC unroll 4
+  SPECINFER_UNROLL
   for (int q = 0; q < kQueries; ++q) {
-#pragma GCC unroll 4
+    SPECINFER_UNROLL
     for (int v = 0; v < kVectors; ++v) dots[q][v] = Zero();
   }
-  const uint16_t* keys = block.keys + 16 * vector;
-  for (int d = 0; d < block.head_dim; ++d, keys += kBlockLanes) {
+  const int head_dim = block.head_dim;
+  NextPage::Part<kVectors == 4 ? 2 : 1> ahead(next, head_dim);
+  for (int d = 0; d < head_dim; ++d, columns += stride, keys.p += row) {
+    ahead.Step();
     Vec16 key[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) key[v] = LoadHalves(keys + 16 * v);
-#pragma GCC unroll 4
+    SPECINFER_UNROLL
+    for (int v = 0; v < kVectors; ++v) key[v] = keys.Read(16 * v);
+    SPECINFER_UNROLL
     for (int q = 0; q < kQueries; ++q) {
-      const Vec16 element = Broadcast(queries[q].query[d]);
-#pragma GCC unroll 4
+      const Vec16 element = Broadcast(columns[q]);
+      SPECINFER_UNROLL
       for (int v = 0; v < kVectors; ++v)
         dots[q][v] = Fma(element, key[v], dots[q][v]);
     }
   }
-#pragma GCC unroll 4
+  const ScoreScale scale(block.scale, block.soft_cap);
+  float* weights =
+      block.queries.weights + first_query * kBlockLanes + first_lane;
+  SPECINFER_UNROLL
   for (int q = 0; q < kQueries; ++q) {
-    float* weights =
-        block.weights + (first_query + q) * kBlockLanes + 16 * vector;
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v)
-      Store(weights + 16 * v, ScaleScore(block, dots[q][v]));
-  }
-}
-
-template <int kQueries>
-inline void Score(const AttentionBlock& block, int first_query) {
-  int first_lane = kBlockLanes;
-  int last_lane = 0;
-  for (int q = first_query; q < first_query + kQueries; ++q) {
-    if (block.queries[q].first_lane < first_lane)
-      first_lane = block.queries[q].first_lane;
-    if (block.queries[q].last_lane > last_lane)
-      last_lane = block.queries[q].last_lane;
-  }
-  int vector = first_lane / 16;
-  const int end = (last_lane + 15) / 16;
-  for (; vector + kAttentionKeyVectors <= end; vector += kAttentionKeyVectors) {
-    ScoreVectors<kQueries, kAttentionKeyVectors>(block, first_query, vector);
-  }
-  for (; vector < end; ++vector)
-    ScoreVectors<kQueries, 1>(block, first_query, vector);
-}
-
-// Turns a query's scores into weights and takes the block into its softmax.
-inline void Weigh(AttentionQuery* query, float* weights) {
-  constexpr float kInfinity = __builtin_inff();
-  int first[kBlockVectors], last[kBlockVectors];
-  Vec16 score[kBlockVectors];
-#pragma GCC unroll 4
-  for (int v = 0; v < kBlockVectors; ++v) {
-    const int first_lane = query->first_lane - 16 * v;
-    const int last_lane = query->last_lane - 16 * v;
-    first[v] = first_lane < 0 ? 0 : first_lane > 16 ? 16 : first_lane;
-    last[v] = last_lane < 0 ? 0 : last_lane > 16 ? 16 : last_lane;
-    score[v] = SelectLanes(first[v], last[v], Load(weights + 16 * v),
-                           Broadcast(-kInfinity));
-  }
-  const float block_maximum =
-      Maximum(Max(Max(score[0], score[1]), Max(score[2], score[3])));
-  const float maximum =
-      block_maximum > query->maximum ? block_maximum : query->maximum;
-#pragma GCC unroll 4
-  for (int v = 0; v < kBlockVectors; ++v) {
-    score[v] = SelectLanes(first[v], last[v],
-                           Exp(Subtract(score[v], Broadcast(maximum))), Zero());
-    Store(weights + 16 * v, score[v]);
-  }
-  const float sum = Sum(Add(Add(score[0], score[1]), Add(score[2], score[3])));
-  float lanes[16];
-  Store(lanes, Exp(Broadcast(query->maximum - maximum)));
-  query->correction = lanes[0];
-  query->sum = __builtin_fmaf(query->sum, query->correction, sum);
-  query->maximum = maximum;
-}
-
-// Adds the weighted values [dimension, dimension + 16 · kVectors) to kQueries
-// queries that see the same lanes.
-template <int kQueries, int kVectors>
-inline void AddValues(const AttentionBlock& block, int first_query,
-                      int dimension) {
-  const AttentionQuery* queries = block.queries + first_query;
-  Vec16 out[kQueries][kVectors];
-#pragma GCC unroll 4
-  for (int q = 0; q < kQueries; ++q) {
-    const Vec16 correction = Broadcast(queries[q].correction);
-#pragma GCC unroll 4
+    SPECINFER_UNROLL
     for (int v = 0; v < kVectors; ++v) {
-      out[q][v] =
-          Multiply(Load(queries[q].out + dimension + 16 * v), correction);
+      Store(weights + q * kBlockLanes + 16 * v, scale.Apply(dots[q][v]));
     }
   }
-  const float* weights = block.weights + first_query * kBlockLanes;
-  for (int lane = queries->first_lane; lane < queries->last_lane; ++lane) {
-    const uint16_t* values = block.values + lane * block.head_dim + dimension;
+}
+
+// Adds the weighted values of `lanes` at the dimensions [dimension, dimension +
+// 16 · kVectors) to kQueries queries. The values of a lane are `row` further
+// for each lane, from lane 0 on.
+template <int kQueries, int kVectors, typename Source>
+inline void AddValues(const AttentionBlock& block, int first_query,
+                      Source values, int64_t row, int dimension,
+                      NextPage& next) {
+  float* const* outs = block.queries.out + first_query;
+  Vec16 out[kQueries][kVectors];
+  SPECINFER_UNROLL
+  for (int q = 0; q < kQueries; ++q) {
+    const Vec16 correction =
+        Broadcast(block.queries.correction[first_query + q]);
+    SPECINFER_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      out[q][v] = Multiply(Load(outs[q] + dimension + 16 * v), correction);
+    }
+  }
+  const int first_lane = block.queries.first_lane[first_query];
+  const int last_lane = block.queries.last_lane[first_query];
+  const float* weights = block.queries.weights + first_query * kBlockLanes;
+  values.p += first_lane * row;
+  NextPage::Part<kVectors == 4 ? 2 : 1> ahead(next, last_lane - first_lane);
+  for (int lane = first_lane; lane < last_lane; ++lane, values.p += row) {
+    ahead.Step();
     Vec16 value[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) value[v] = LoadHalves(values + 16 * v);
-#pragma GCC unroll 4
+    SPECINFER_UNROLL
+    for (int v = 0; v < kVectors; ++v) value[v] = values.Read(16 * v);
+    SPECINFER_UNROLL
     for (int q = 0; q < kQueries; ++q) {
       const Vec16 weight = Broadcast(weights[q * kBlockLanes + lane]);
-#pragma GCC unroll 4
+      SPECINFER_UNROLL
       for (int v = 0; v < kVectors; ++v)
         out[q][v] = Fma(weight, value[v], out[q][v]);
     }
   }
-#pragma GCC unroll 4
+  SPECINFER_UNROLL
   for (int q = 0; q < kQueries; ++q) {
-#pragma GCC unroll 4
+    SPECINFER_UNROLL
     for (int v = 0; v < kVectors; ++v)
-      Store(queries[q].out + dimension + 16 * v, out[q][v]);
+      Store(outs[q] + dimension + 16 * v, out[q][v]);
   }
 }
 
-inline void AddLastValues(const AttentionBlock& block, int query_index,
+// The last dimensions of a head that is no multiple of 16.
+inline void AddLastValues(const AttentionBlock& block, int query,
                           int dimension) {
-  const AttentionQuery& query = block.queries[query_index];
   const int count = block.head_dim - dimension;
-  const float* weights = block.weights + query_index * kBlockLanes;
-  Vec16 out = Multiply(LoadFirst(query.out + dimension, count),
-                       Broadcast(query.correction));
-  for (int lane = query.first_lane; lane < query.last_lane; ++lane) {
+  const float* weights = block.queries.weights + query * kBlockLanes;
+  float* p = block.queries.out[query] + dimension;
+  Vec16 out =
+      Multiply(LoadFirst(p, count), Broadcast(block.queries.correction[query]));
+  for (int lane = block.queries.first_lane[query];
+       lane < block.queries.last_lane[query]; ++lane) {
     const Vec16 value = LoadFirstHalves(
-        block.values + lane * block.head_dim + dimension, count);
+        Values(block) + lane * block.head_dim + dimension, count);
     out = Fma(Broadcast(weights[lane]), value, out);
   }
-  StoreFirst(query.out + dimension, out, count);
+  StoreFirst(p, out, count);
 }
 
-template <int kQueries>
-inline void Accumulate(const AttentionBlock& block, int first_query) {
-  const int whole = block.head_dim & ~15;
-  int dimension = 0;
-  for (; dimension + 16 * kAttentionValueVectors <= whole;
-       dimension += 16 * kAttentionValueVectors) {
-    AddValues<kQueries, kAttentionValueVectors>(block, first_query, dimension);
+struct ScoreFromPage {
+  const AttentionBlock& block;
+  NextPage& next;
+  int first_query;
+  LaneRange lanes;
+
+  template <int kQueries>
+  void Run() const {
+    constexpr int kVectors = VectorsFor(kQueries);
+    int lane = lanes.first;
+    for (; lane + 16 * kVectors <= lanes.last; lane += 16 * kVectors) {
+      ScoreVectors<kQueries, kVectors>(block, first_query,
+                                       HalfSource{Keys(block) + lane},
+                                       kBlockLanes, lane, next);
+    }
+    for (; lane < lanes.last; lane += 16) {
+      ScoreVectors<kQueries, 1>(block, first_query,
+                                HalfSource{Keys(block) + lane}, kBlockLanes,
+                                lane, next);
+    }
   }
-  for (; dimension < whole; dimension += 16)
-    AddValues<kQueries, 1>(block, first_query, dimension);
-  if (whole == block.head_dim) return;
-#pragma GCC unroll 4
-  for (int q = 0; q < kQueries; ++q)
-    AddLastValues(block, first_query + q, whole);
+};
+
+struct ScoreFromFloats {
+  const AttentionBlock& block;
+  NextPage& next;
+  int first_query;
+  LaneRange lanes;  // of one half of the block
+
+  template <int kQueries>
+  void Run() const {
+    constexpr int kVectors =
+        VectorsFor(kQueries) > 2 ? 2 : VectorsFor(kQueries);
+    const int half = lanes.first & ~(kConvertedFloats - 1);
+    int lane = lanes.first;
+    for (; lane + 16 * kVectors <= lanes.last; lane += 16 * kVectors) {
+      ScoreVectors<kQueries, kVectors>(block, first_query,
+                                       FloatSource{block.floats + lane - half},
+                                       kConvertedFloats, lane, next);
+    }
+    for (; lane < lanes.last; lane += 16) {
+      ScoreVectors<kQueries, 1>(block, first_query,
+                                FloatSource{block.floats + lane - half},
+                                kConvertedFloats, lane, next);
+    }
+  }
+};
+
+struct AddFromPage {
+  const AttentionBlock& block;
+  NextPage& next;
+  int first_query;
+  int dimension;
+  int end;  // dimensions
+
+  template <int kQueries>
+  void Run() const {
+    constexpr int kVectors = VectorsFor(kQueries);
+    int d = dimension;
+    for (; d + 16 * kVectors <= end; d += 16 * kVectors) {
+      AddValues<kQueries, kVectors>(block, first_query,
+                                    HalfSource{Values(block) + d},
+                                    block.head_dim, d, next);
+    }
+    for (; d < end; d += 16) {
+      AddValues<kQueries, 1>(block, first_query, HalfSource{Values(block) + d},
+                             block.head_dim, d, next);
+    }
+  }
+};
+
+struct AddFromFloats {
+  const AttentionBlock& block;
+  NextPage& next;
+  int first_query;
+  int dimension;
+  int end;  // at most kConvertedFloats further
+
+  template <int kQueries>
+  void Run() const {
+    constexpr int kVectors =
+        VectorsFor(kQueries) > 2 ? 2 : VectorsFor(kQueries);
+    int d = dimension;
+    for (; d + 16 * kVectors <= end; d += 16 * kVectors) {
+      AddValues<kQueries, kVectors>(block, first_query,
+                                    FloatSource{block.floats + d - dimension},
+                                    kConvertedFloats, d, next);
+    }
+    for (; d < end; d += 16) {
+      AddValues<kQueries, 1>(block, first_query,
+                             FloatSource{block.floats + d - dimension},
+                             kConvertedFloats, d, next);
+    }
+  }
+};
+
+// `rows` rows of one or two vectors, `stride` apart, to rows of
+// kConvertedFloats.
+inline void ConvertHalves(const uint16_t* halves, int64_t stride, int rows,
+                          int width, float* floats) {
+  for (int row = 0; row < rows;
+       ++row, halves += stride, floats += kConvertedFloats) {
+    Store(floats, LoadHalves(halves));
+    if (width > 16) Store(floats + 16, LoadHalves(halves + 16));
+  }
 }
 
-// How many of the queries from `first` on, at most kAttentionQueries, see the
-// same lanes.
-inline int CountAlike(const AttentionBlock& block, int first) {
+inline void ScoreAll(const AttentionBlock& block, bool converts,
+                     NextPage& next) {
+  if (!converts) {
+    for (int q = 0, count = 0; q < block.num_queries; q += count) {
+      count = NextQueries(block.num_queries - q, kAttentionQueries);
+      WithQueries<kAttentionQueries>(
+          count, ScoreFromPage{block, next, q, UnionOfLanes(block, q, count)});
+    }
+    return;
+  }
+  const LaneRange all = UnionOfLanes(block, 0, block.num_queries);
+  for (int half = 0; half < kBlockLanes; half += kConvertedFloats) {
+    const LaneRange lanes = {all.first > half ? all.first : half,
+                             all.last < half + kConvertedFloats
+                                 ? all.last
+                                 : half + kConvertedFloats};
+    if (lanes.first >= lanes.last) continue;
+    ConvertHalves(Keys(block) + lanes.first, kBlockLanes, block.head_dim,
+                  lanes.last - lanes.first, block.floats + lanes.first - half);
+    for (int q = 0, count = 0; q < block.num_queries; q += count) {
+      count = NextQueries(block.num_queries - q, kAttentionQueries);
+      WithQueries<kAttentionQueries>(count,
+                                     ScoreFromFloats{block, next, q, lanes});
+    }
+  }
+}
+
+// How many of the queries from `first` on, at most `limit`, see the same lanes.
+inline int CountAlike(const AttentionBlock& block, int first, int limit) {
+  const AttentionQueries& queries = block.queries;
   int count = 1;
-  while (count < kAttentionQueries && first + count < block.num_queries &&
-         block.queries[first + count].first_lane ==
-             block.queries[first].first_lane &&
-         block.queries[first + count].last_lane ==
-             block.queries[first].last_lane) {
+  while (count < limit &&
+         queries.first_lane[first + count] == queries.first_lane[first] &&
+         queries.last_lane[first + count] == queries.last_lane[first]) {
     ++count;
   }
   return count;
 }
 
-inline void AttendBlock(const AttentionBlock& block) {
-  static_assert(kAttentionQueries == 4);
-  for (int q = 0; q < block.num_queries; q += kAttentionQueries) {
-    const int left = block.num_queries - q;
-    if (left >= 4) {
-      Score<4>(block, q);
-    } else if (left == 3) {
-      Score<3>(block, q);
-    } else if (left == 2) {
-      Score<2>(block, q);
-    } else {
-      Score<1>(block, q);
+inline void AccumulateAll(const AttentionBlock& block, bool converts,
+                          NextPage& next) {
+  const int whole = block.head_dim & ~15;
+  const auto for_alike = [&](auto run) {
+    for (int q = 0, count = 0; q < block.num_queries; q += count) {
+      count = CountAlike(block, q,
+                         NextQueries(block.num_queries - q, kAttentionQueries));
+      run(q, count);
     }
-  }
-  for (int q = 0; q < block.num_queries; ++q)
-    Weigh(block.queries + q, block.weights + q * kBlockLanes);
-  for (int q = 0, count = 0; q < block.num_queries; q += count) {
-    count = CountAlike(block, q);
-    if (count == 4) {
-      Accumulate<4>(block, q);
-    } else if (count == 3) {
-      Accumulate<3>(block, q);
-    } else if (count == 2) {
-      Accumulate<2>(block, q);
-    } else {
-      Accumulate<1>(block, q);
+  };
+  if (converts) {
+    const LaneRange lanes = UnionOfLanes(block, 0, block.num_queries);
+    for (int d = 0; d < whole; d += kConvertedFloats) {
+      const int end =
+          d + kConvertedFloats < whole ? d + kConvertedFloats : whole;
+      ConvertHalves(Values(block) + lanes.first * block.head_dim + d,
+                    block.head_dim, lanes.last - lanes.first, end - d,
+                    block.floats + lanes.first * kConvertedFloats);
+      for_alike([&](int q, int count) {
+        WithQueries<kAttentionQueries>(count,
+                                       AddFromFloats{block, next, q, d, end});
+      });
     }
+  } else {
+    for_alike([&](int q, int count) {
+      WithQueries<kAttentionQueries>(count,
+                                     AddFromPage{block, next, q, 0, whole});
+    });
   }
+  if (whole == block.head_dim) return;
+  for (int q = 0; q < block.num_queries; ++q) AddLastValues(block, q, whole);
+}
+
+inline void AttendF16(const AttentionBlock& block) {
+  const bool converts = block.num_queries > kAttentionQueries;
+  NextPage next(block.next,
+                int64_t{block.head_dim} * kBlockLanes * 2 * sizeof(uint16_t));
+  ScoreAll(block, converts, next);
+  TakeIntoSoftmax<false>(block.queries, block.num_queries, nullptr);
+  AccumulateAll(block, converts, next);
 }
 
 }  // namespace

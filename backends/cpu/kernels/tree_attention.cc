@@ -1,11 +1,11 @@
 #include "backends/cpu/reference/tree_attention.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <utility>
 
 #include "backends/cpu/cpu_buffer.h"
+#include "backends/cpu/kernels/gathered_block.h"
 #include "backends/cpu/kernels/ops.h"
 #include "backends/cpu/kernels/row_blocks.h"
 #include "backends/cpu/kernels/tree_attention_kernel.h"
@@ -14,42 +14,105 @@
 namespace specinfer::cpu {
 namespace {
 
-constexpr int kMaxRowsPerTile = 8;
-constexpr int kTileQueries = 16;
+constexpr int kTileQueries = 48;
 constexpr size_t kAlignment = 64;
+// Multiply-adds of keys in a tile, at most: a few hundred microseconds with
+// those of the values.
+constexpr int64_t kTileProducts = int64_t{24} * 2048 * 128;
 
-size_t AlignUp(size_t num_bytes) {
-  return (num_bytes + kAlignment - 1) / kAlignment * kAlignment;
+template <typename T>
+T* Take(uint8_t** bytes, int64_t count) {
+  T* taken = reinterpret_cast<T*>(*bytes);
+  const size_t num_bytes = static_cast<size_t>(count) * sizeof(T);
+  *bytes += (num_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return taken;
 }
 
-// One worker's scratch.
+// One worker's scratch, for tiles of up to `max_queries`.
 struct TileScratch {
-  AttentionQuery* queries = nullptr;  // [max_queries]
-  float* weights = nullptr;           // [max_queries, 64]
-  uint16_t* keys = nullptr;           // [head_dim, 64], of a gathered block
-  uint16_t* values = nullptr;         // [64, head_dim]
+  TileScratch(uint8_t* bytes, int64_t max_queries, int64_t head_dim) {
+    out = Take<float*>(&bytes, max_queries);
+    first_lane = Take<int>(&bytes, max_queries);
+    last_lane = Take<int>(&bytes, max_queries);
+    maximum = Take<float>(&bytes, max_queries);
+    sum = Take<float>(&bytes, max_queries);
+    correction = Take<float>(&bytes, max_queries);
+    columns = Take<float>(&bytes, max_queries * head_dim);
+    // Of a q8 cache, for whole tiles of AMX from any query on.
+    const int64_t tile_queries = max_queries + 16;
+    const int64_t num_scales = (head_dim + 31) / 32;
+    codes = Take<int8_t>(&bytes, tile_queries * num_scales * 64);
+    scales = Take<float>(&bytes, tile_queries * num_scales);
+    sums = Take<int32_t>(&bytes, tile_queries * num_scales);
+    weight_codes = Take<uint8_t>(&bytes, tile_queries * 2 * kPagePositions);
+    steps = Take<float>(&bytes, max_queries);
+    weights = Take<float>(&bytes, max_queries * kPagePositions);
+    floats = Take<float>(&bytes, AttentionScratchFloats(head_dim));
+    page = Take<uint8_t>(
+        &bytes, static_cast<int64_t>(
+                    std::max(CacheBytesPerLayer(1, head_dim, CacheType::kF16),
+                             CacheBytesPerLayer(1, head_dim, CacheType::kQ8))));
+    end = bytes;
+  }
+
+  float** out;
+  int* first_lane;
+  int* last_lane;
+  float* maximum;
+  float* sum;
+  float* correction;
+  float* columns;
+  int8_t* codes;
+  float* scales;
+  int32_t* sums;
+  uint8_t* weight_codes;
+  float* steps;
+  float* weights;
+  float* floats;
+  uint8_t* page;  // of a gathered block
+  uint8_t* end;
 };
 
-// What a tile computes: nodes [block.first, block.last) with the query heads of
-// one KV head.
+struct Kernels {
+  AttentionKernel* attend = nullptr;
+  QuantizeQueryKernel* quantize = nullptr;
+  int code_stride = 32;                  // bytes of a query for each scale
+  AttentionTileKernel* begin = nullptr;  // may be null, as `end`
+  AttentionTileKernel* end = nullptr;
+};
+
+// The softmax of each row and head so far, between phases.
+struct SavedState {
+  float maximum;
+  float sum;
+};
+
+// Positions [begin, end) of a phase.
+struct PhaseRange {
+  int begin = 0;
+  int end = 0;
+  bool is_first = false;
+  bool is_last = false;
+};
+
+// What a tile computes: nodes [rows.first, rows.last) with the query heads of
+// one KV head, over the positions of a phase.
 struct Tile {
   const TreeAttentionArgs* args = nullptr;
-  AttentionKernel* kernel = nullptr;
-  RowBlock block;
+  Kernels kernels;
+  RowBlock rows;
+  CacheHead head;
   int kv_head = 0;
   int group = 0;
-  TileScratch scratch;
+  PhaseRange range;
+  SavedState* states = nullptr;
+  const TileScratch* scratch = nullptr;
+
+  int num_queries() const { return (rows.last - rows.first) * group; }
 };
 
-int Position(const AttentionSequence& sequence, int node) {
-  return sequence.num_committed +
-         (sequence.depths.empty() ? node
-                                  : sequence.depths[static_cast<size_t>(node)]);
-}
-
-int FirstVisible(const Tile& tile, int position) {
-  return tile.args->window > 0 ? std::max(0, position + 1 - tile.args->window)
-                               : 0;
+int FirstVisible(int window, int position) {
+  return window > 0 ? std::max(0, position + 1 - window) : 0;
 }
 
 // True if the tokens before `node` on its path do not lie at slot = position.
@@ -58,190 +121,184 @@ bool IsScattered(const AttentionSequence& sequence, int node) {
          sequence.depths[static_cast<size_t>(node)] != node;
 }
 
-const uint16_t* PageKeys(const Tile& tile, int slot) {
-  const CachePage& page =
-      tile.block.sequence->pages[static_cast<size_t>(slot / kPagePositions)];
-  return reinterpret_cast<const uint16_t*>(
-      Bytes(page) + tile.args->layer_offset +
-      CacheBytesPerLayer(tile.kv_head, tile.args->head_dim));
-}
-
 // Sets the lanes that `node` sees in the block of positions from `start` on.
 // False if it sees none.
-bool SetLanes(const Tile& tile, int node, int start, AttentionQuery* queries) {
-  const int position = Position(*tile.block.sequence, node);
-  const int first = std::max(FirstVisible(tile, position) - start, 0);
+bool SetLanes(const Tile& tile, int node, int start, int first_query) {
+  const int position = NodePosition(*tile.rows.sequence, node);
+  const int first =
+      std::max(FirstVisible(tile.args->window, position) - start, 0);
   const int last = std::min(position + 1 - start, kPagePositions);
   if (first >= last) return false;
-  for (int i = 0; i < tile.group; ++i) {
-    queries[i].first_lane = first;
-    queries[i].last_lane = last;
-  }
+  std::fill_n(tile.scratch->first_lane + first_query, tile.group, first);
+  std::fill_n(tile.scratch->last_lane + first_query, tile.group, last);
   return true;
 }
 
-void Attend(const Tile& tile, const uint16_t* keys, const uint16_t* values,
-            AttentionQuery* queries, int num_queries) {
-  tile.kernel({keys, values, tile.args->head_dim, tile.args->scale,
-               tile.args->soft_cap, queries, num_queries,
-               tile.scratch.weights});
+void Attend(const Tile& tile, const uint8_t* page, const uint8_t* next,
+            int first_query, int num_queries) {
+  const TileScratch& s = *tile.scratch;
+  const int num_scales = (tile.args->head_dim + 31) / 32;
+  const AttentionQueries queries = {
+      .out = s.out + first_query,
+      .maximum = s.maximum + first_query,
+      .sum = s.sum + first_query,
+      .correction = s.correction + first_query,
+      .first_lane = s.first_lane + first_query,
+      .last_lane = s.last_lane + first_query,
+      .weights = s.weights + first_query * kPagePositions,
+      .columns = s.columns + first_query,
+      .stride = tile.num_queries(),
+      .codes = s.codes + first_query * num_scales * tile.kernels.code_stride,
+      .scales = s.scales + first_query * num_scales,
+      .sums = s.sums + first_query * num_scales,
+      .weight_codes = s.weight_codes + first_query * 2 * kPagePositions,
+      .steps = s.steps + first_query};
+  tile.kernels.attend({page, next, tile.args->head_dim, tile.args->scale,
+                       tile.args->soft_cap, num_queries, queries, s.floats});
 }
 
-// A block that holds nodes of a branching tree, in position order as each row
-// sees it.
-class GatheredBlock {
- public:
-  GatheredBlock(const Tile& tile, int start) : tile_(tile), start_(start) {
-    std::fill_n(nodes_, kPagePositions, -1);
-    const int committed_lanes = tile.block.sequence->num_committed - start;
-    if (committed_lanes <= 0) return;
-    // The lanes of nodes are copied too, and overwritten before they are seen.
-    const size_t dims = static_cast<size_t>(tile.args->head_dim);
-    const uint16_t* keys = PageKeys(tile, start);
-    std::memcpy(tile.scratch.keys, keys,
-                dims * kPagePositions * sizeof(uint16_t));
-    std::memcpy(
-        tile.scratch.values, keys + dims * kPagePositions,
-        dims * static_cast<size_t>(std::min(committed_lanes, kPagePositions)) *
-            sizeof(uint16_t));
+void AttendScattered(const Tile& tile, int start) {
+  GatheredBlock gathered(tile.head, start, tile.scratch->page);
+  for (int node = tile.rows.first; node < tile.rows.last; ++node) {
+    const int query = (node - tile.rows.first) * tile.group;
+    if (!IsScattered(*tile.rows.sequence, node) ||
+        !SetLanes(tile, node, start, query))
+      continue;
+    gathered.Gather(node);
+    Attend(tile, tile.scratch->page, nullptr, query, tile.group);
   }
+}
 
-  // Puts the path of `node` in its lanes.
-  void Gather(int node) {
-    const AttentionSequence& sequence = *tile_.block.sequence;
-    const size_t num_words =
-        static_cast<size_t>((sequence.num_nodes + 63) / 64);
-    const uint64_t* path =
-        sequence.path_bits.data() + static_cast<size_t>(node) * num_words;
-    for (size_t word = 0; word < num_words; ++word) {
-      for (uint64_t bits = path[word]; bits != 0; bits &= bits - 1) {
-        const int ancestor =
-            static_cast<int>(word) * 64 + __builtin_ctzll(bits);
-        const int lane = Position(sequence, ancestor) - start_;
-        if (lane < 0 || lane >= kPagePositions || nodes_[lane] == ancestor)
-          continue;
-        nodes_[lane] = ancestor;
-        CopySlot(sequence.num_committed + ancestor, lane);
-      }
-    }
-  }
-
- private:
-  void CopySlot(int slot, int lane) {
-    const int head_dim = tile_.args->head_dim;
-    const uint16_t* keys = PageKeys(tile_, slot);
-    const int from_lane = slot % kPagePositions;
-    for (int d = 0; d < head_dim; ++d) {
-      tile_.scratch.keys[d * kPagePositions + lane] =
-          keys[d * kPagePositions + from_lane];
-    }
-    std::memcpy(tile_.scratch.values + lane * head_dim,
-                keys + (kPagePositions + from_lane) * head_dim,
-                static_cast<size_t>(head_dim) * sizeof(uint16_t));
-  }
-
-  const Tile& tile_;
-  const int start_;
-  int nodes_[kPagePositions] = {};  // the node in each lane; -1: none
-};
-
-// The rows of the tile over the block of positions from `start` on.
-void AttendPositions(const Tile& tile, int start) {
-  const AttentionSequence& sequence = *tile.block.sequence;
+// The rows of the tile over the block of positions from `start` on; `next` is
+// the page after it.
+void AttendPositions(const Tile& tile, int start, const uint8_t* next) {
+  const AttentionSequence& sequence = *tile.rows.sequence;
   const bool holds_nodes = start + kPagePositions > sequence.num_committed;
-  const auto attend_in_place = [&](AttentionQuery* queries, int num_queries) {
-    if (num_queries == 0) return;
-    const uint16_t* keys = PageKeys(tile, start);
-    Attend(tile, keys, keys + tile.args->head_dim * kPagePositions, queries,
-           num_queries);
-  };
   // Runs of neighbouring rows that read the page itself are computed as one.
-  AttentionQuery* run = tile.scratch.queries;
+  int run = 0;
   int run_queries = 0;
   bool has_scattered = false;
-  for (int node = tile.block.first; node < tile.block.last; ++node) {
-    AttentionQuery* queries =
-        tile.scratch.queries + (node - tile.block.first) * tile.group;
+  for (int node = tile.rows.first; node < tile.rows.last; ++node) {
+    const int query = (node - tile.rows.first) * tile.group;
     const bool is_scattered = holds_nodes && IsScattered(sequence, node);
     has_scattered |= is_scattered;
-    if (!is_scattered && SetLanes(tile, node, start, queries)) {
-      if (run_queries == 0) run = queries;
+    if (!is_scattered && SetLanes(tile, node, start, query)) {
+      if (run_queries == 0) run = query;
       run_queries += tile.group;
-    } else {
-      attend_in_place(run, run_queries);
+    } else if (run_queries > 0) {
+      Attend(tile, tile.head.page(start), next, run, run_queries);
       run_queries = 0;
     }
   }
-  attend_in_place(run, run_queries);
-  if (!has_scattered) return;
-  GatheredBlock gathered(tile, start);
-  for (int node = tile.block.first; node < tile.block.last; ++node) {
-    AttentionQuery* queries =
-        tile.scratch.queries + (node - tile.block.first) * tile.group;
-    if (!IsScattered(sequence, node) || !SetLanes(tile, node, start, queries))
-      continue;
-    gathered.Gather(node);
-    Attend(tile, tile.scratch.keys, tile.scratch.values, queries, tile.group);
+  if (run_queries > 0)
+    Attend(tile, tile.head.page(start), next, run, run_queries);
+  if (has_scattered) AttendScattered(tile, start);
+}
+
+// Calls `visit` with each query of the tile, its row and its head.
+template <typename Visit>
+void ForEachQuery(const Tile& tile, const Visit& visit) {
+  int query = 0;
+  for (int node = tile.rows.first; node < tile.rows.last; ++node) {
+    for (int i = 0; i < tile.group; ++i, ++query) {
+      visit(query,
+            int64_t{tile.rows.sequence->first_row + node} * tile.args->heads +
+                tile.kv_head * tile.group + i);
+    }
   }
+}
+
+void BeginTile(const Tile& tile) {
+  const TileScratch& s = *tile.scratch;
+  const int head_dim = tile.args->head_dim;
+  const int num_queries = tile.num_queries();
+  const int num_scales = (head_dim + 31) / 32;
+  ForEachQuery(tile, [&](int query, int64_t row_head) {
+    const float* values = Floats(tile.args->query) + row_head * head_dim;
+    if (tile.args->cache_type == CacheType::kQ8) {
+      tile.kernels.quantize(
+          values, head_dim,
+          s.codes + query * num_scales * tile.kernels.code_stride,
+          s.scales + query * num_scales, s.sums + query * num_scales);
+    } else {
+      for (int d = 0; d < head_dim; ++d)
+        s.columns[d * num_queries + query] = values[d];
+    }
+    s.out[query] = Floats(tile.args->out) + row_head * head_dim;
+    if (tile.range.is_first) {
+      s.maximum[query] = -std::numeric_limits<float>::infinity();
+      s.sum[query] = 0.0f;
+      std::fill_n(s.out[query], head_dim, 0.0f);
+    } else {
+      s.maximum[query] = tile.states[row_head].maximum;
+      s.sum[query] = tile.states[row_head].sum;
+    }
+  });
+}
+
+void EndTile(const Tile& tile) {
+  const TileScratch& s = *tile.scratch;
+  ForEachQuery(tile, [&](int query, int64_t row_head) {
+    tile.states[row_head] = {s.maximum[query], s.sum[query]};
+    if (!tile.range.is_last) return;
+    for (int d = 0; d < tile.args->head_dim; ++d)
+      s.out[query][d] = s.out[query][d] / s.sum[query];
+  });
+}
+
+// The positions that some row of a block sees.
+std::pair<int, int> VisiblePositions(const RowBlock& rows, int window) {
+  int begin = std::numeric_limits<int>::max();
+  int end = 0;
+  for (int node = rows.first; node < rows.last; ++node) {
+    const int position = NodePosition(*rows.sequence, node);
+    begin = std::min(begin, FirstVisible(window, position));
+    end = std::max(end, position + 1);
+  }
+  return {begin / kPagePositions * kPagePositions, end};
 }
 
 void AttendTile(const Tile& tile) {
-  const TreeAttentionArgs& args = *tile.args;
-  const AttentionSequence& sequence = *tile.block.sequence;
-  int begin = std::numeric_limits<int>::max();
-  int end = 0;
-  AttentionQuery* query = tile.scratch.queries;
-  for (int node = tile.block.first; node < tile.block.last; ++node) {
-    const int position = Position(sequence, node);
-    begin = std::min(begin, FirstVisible(tile, position));
-    end = std::max(end, position + 1);
-    const int64_t first_head = int64_t{sequence.first_row + node} * args.heads +
-                               tile.kv_head * tile.group;
-    for (int i = 0; i < tile.group; ++i, ++query) {
-      const int64_t offset = (first_head + i) * args.head_dim;
-      *query = {Floats(args.query) + offset,
-                Floats(args.out) + offset,
-                -std::numeric_limits<float>::infinity(),
-                0.0f,
-                0.0f,
-                0,
-                0};
-      std::fill_n(query->out, args.head_dim, 0.0f);
-    }
+  auto [begin, end] = VisiblePositions(tile.rows, tile.args->window);
+  begin = std::max(begin, tile.range.begin);
+  end = std::min(end, tile.range.end);
+  if (begin >= end && !tile.range.is_first && !tile.range.is_last) return;
+  BeginTile(tile);
+  if (tile.kernels.begin != nullptr) tile.kernels.begin();
+  for (int start = begin; start < end; start += kPagePositions) {
+    const int next = start + kPagePositions;
+    AttendPositions(tile, start, next < end ? tile.head.page(next) : nullptr);
   }
-  for (int start = begin / kPagePositions * kPagePositions; start < end;
-       start += kPagePositions) {
-    AttendPositions(tile, start);
-  }
-  for (AttentionQuery* each = tile.scratch.queries; each != query; ++each) {
-    for (int d = 0; d < args.head_dim; ++d)
-      each->out[d] = each->out[d] / each->sum;
-  }
+  if (tile.kernels.end != nullptr) tile.kernels.end();
+  EndTile(tile);
 }
 
-// Fewer rows where the context is long, so that a tile stays short.
-int RowsPerAttentionTile(const TreeAttentionArgs& args, int group) {
-  constexpr int kShortContext = 4096;
-  int rows = std::clamp(kTileQueries / group, 1, kMaxRowsPerTile);
-  int num_keys = 0;
-  for (const AttentionSequence& sequence : args.sequences)
-    num_keys = std::max(num_keys, sequence.num_committed);
-  if (args.window > 0) num_keys = std::min(num_keys, args.window);
-  for (; num_keys > kShortContext && rows > 1; num_keys /= 2) rows /= 2;
-  return rows;
+// REQUIRES: isa is not kReference.
+Kernels PickKernels(Isa isa, CacheType type) {
+#if defined(__x86_64__)
+  const bool is_q8 = type == CacheType::kQ8;
+  if (isa == Isa::kAvx2)
+    return {is_q8 ? &AttendQ8Avx2 : &AttendF16Avx2, &QuantizeQueryAvx2};
+  if (isa == Isa::kAmx && is_q8) {
+    return {&AttendQ8Amx, &QuantizeQueryAmx, 64, &BeginAttentionTileAmx,
+            &EndAttentionTileAmx};
+  }
+  return {is_q8 ? &AttendQ8Avx512 : &AttendF16Avx512, &QuantizeQueryAvx512};
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon)
+    return {type == CacheType::kQ8 ? &AttendQ8Neon : &AttendF16Neon,
+            &QuantizeQueryNeon};
+#endif
+  return {};
 }
 
-TileScratch SplitScratch(uint8_t* bytes, int64_t max_queries,
-                         int64_t head_dim) {
-  TileScratch scratch;
-  const size_t num_queries = static_cast<size_t>(max_queries);
-  scratch.queries = reinterpret_cast<AttentionQuery*>(bytes);
-  bytes += AlignUp(num_queries * sizeof(AttentionQuery));
-  scratch.weights = reinterpret_cast<float*>(bytes);
-  bytes += num_queries * kPagePositions * sizeof(float);
-  scratch.keys = reinterpret_cast<uint16_t*>(bytes);
-  scratch.values = scratch.keys + head_dim * kPagePositions;
-  return scratch;
+// Positions of a phase, so that a tile stays short.
+int PositionsPerPhase(int64_t tile_queries, int head_dim) {
+  constexpr int64_t kLongest = 1 << 20;
+  const int64_t positions = kTileProducts / (tile_queries * head_dim);
+  return static_cast<int>(
+      std::clamp<int64_t>(positions / kPagePositions * kPagePositions,
+                          4 * kPagePositions, kLongest));
 }
 
 }  // namespace
@@ -249,42 +306,82 @@ TileScratch SplitScratch(uint8_t* bytes, int64_t max_queries,
 absl::Status AllocateAttentionScratch(const StreamLimits& limits,
                                       int num_workers, Memory& memory,
                                       Scratch* scratch) {
-  const size_t max_queries =
-      static_cast<size_t>(std::max<int64_t>(kTileQueries, limits.max_heads));
+  // Laid out from an address that nobody reads, to count.
+  auto* nowhere = reinterpret_cast<uint8_t*>(kAlignment);
+  const TileScratch counted(nowhere,
+                            std::max<int64_t>(kTileQueries, limits.max_heads),
+                            limits.max_head_dim);
   scratch->attention_bytes_per_worker =
-      AlignUp(max_queries * sizeof(AttentionQuery)) +
-      max_queries * kPagePositions * sizeof(float) +
-      CacheBytesPerLayer(1, limits.max_head_dim);
+      static_cast<size_t>(counted.end - nowhere);
   SPECINFER_ASSIGN_OR_RETURN(
       scratch->attention, memory.Allocate(scratch->attention_bytes_per_worker *
                                               static_cast<size_t>(num_workers),
                                           "attention scratch"));
+  SPECINFER_ASSIGN_OR_RETURN(
+      scratch->attention_states,
+      memory.Allocate(static_cast<size_t>(limits.max_rows * limits.max_heads) *
+                          sizeof(SavedState),
+                      "attention scratch"));
   return absl::OkStatus();
 }
 
+// A phase is a range of positions, so that its keys stay in a core's cache for
+// all rows, and a tile is over soon.
 absl::Status RunTreeAttention(const TreeAttentionArgs& args, Isa isa,
                               Scratch& scratch, TileRunner& tiles) {
   const int group = args.heads / args.kv_heads;
-  const int rows_per_tile = RowsPerAttentionTile(args, group);
-  const int64_t num_tiles =
-      CountRowBlocks(args.sequences, rows_per_tile) * args.kv_heads;
-  AttentionKernel* kernel =
-      isa == Isa::kAvx512 ? &AttendBlockAvx512 : &AttendBlockAvx2;
-  const int64_t max_queries = std::max(kTileQueries, group);
-  return tiles.Phase(num_tiles, [&](int64_t index, int worker) {
-    const RowBlock block =
-        FindRowBlock(args.sequences, rows_per_tile, index / args.kv_heads);
-    const int kv_head = static_cast<int>(index % args.kv_heads);
-    if (isa == Isa::kReference) {
-      for (int node = block.first; node < block.last; ++node) {
-        TreeAttentionReference(args, *block.sequence, node, kv_head);
+  const int rows_per_tile = std::max(1, kTileQueries / group);
+  const int64_t num_blocks = CountRowBlocks(args.sequences, rows_per_tile);
+  if (isa == Isa::kReference) {
+    return tiles.Phase(num_blocks * args.kv_heads, [&](int64_t index, int) {
+      const RowBlock rows =
+          FindRowBlock(args.sequences, rows_per_tile, index / args.kv_heads);
+      for (int node = rows.first; node < rows.last; ++node) {
+        TreeAttentionReference(args, *rows.sequence, node,
+                               static_cast<int>(index % args.kv_heads));
       }
-      return;
-    }
-    AttendTile({&args, kernel, block, kv_head, group,
-                SplitScratch(scratch.attention_worker(worker), max_queries,
-                             args.head_dim)});
-  });
+    });
+  }
+  int begin = std::numeric_limits<int>::max();
+  int end = 0;
+  int max_rows = 0;
+  for (const AttentionSequence& sequence : args.sequences) {
+    const auto [first, last] =
+        VisiblePositions({&sequence, 0, sequence.num_nodes}, args.window);
+    begin = std::min(begin, first);
+    end = std::max(end, last);
+    max_rows = std::max(max_rows, sequence.num_nodes);
+  }
+  const Kernels kernels = PickKernels(isa, args.cache_type);
+  const int64_t max_queries = std::max(kTileQueries, group);
+  const int step = PositionsPerPhase(
+      int64_t{std::min(max_rows, rows_per_tile)} * group, args.head_dim);
+  auto* states = reinterpret_cast<SavedState*>(scratch.attention_states.data());
+  for (int start = begin; start < end; start += step) {
+    const PhaseRange range = {start, std::min(start + step, end),
+                              start == begin, start + step >= end};
+    SPECINFER_RETURN_IF_ERROR(
+        tiles.Phase(num_blocks * args.kv_heads, [&](int64_t index, int worker) {
+          const RowBlock rows = FindRowBlock(args.sequences, rows_per_tile,
+                                             index / args.kv_heads);
+          const int kv_head = static_cast<int>(index % args.kv_heads);
+          const TileScratch tile_scratch(scratch.attention_worker(worker),
+                                         max_queries, args.head_dim);
+          AttendTile(
+              {&args,
+               kernels,
+               rows,
+               {rows.sequence, args.cache_type, args.head_dim,
+                args.layer_offset + CacheBytesPerLayer(kv_head, args.head_dim,
+                                                       args.cache_type)},
+               kv_head,
+               group,
+               range,
+               states,
+               &tile_scratch});
+        }));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace specinfer::cpu

@@ -15,11 +15,11 @@ struct Vec16 {
   __m256 high;  // lanes 8 to 15
 };
 
-// Queries that share one reading of keys, key vectors and value vectors held at
-// once: as many as registers allow.
-inline constexpr int kAttentionQueries = 4;
-inline constexpr int kAttentionKeyVectors = 1;
-inline constexpr int kAttentionValueVectors = 1;
+// The most queries that share one reading of keys and values, and how many
+// vectors registers can hold for that: one for each query and one more, once
+// for each vector of positions.
+inline constexpr int kAttentionQueries = 6;
+inline constexpr int kAttentionVectors = 7;
 
 // All ones in lanes first … first + 7 that lie below `count`.
 inline __m256i LanesBelow(int64_t count, int first) {
@@ -122,6 +122,15 @@ inline __m256 PowerOfTwo(__m256 n) {
 inline Vec16 PowerOfTwo(Vec16 n) {
   return {PowerOfTwo(n.low), PowerOfTwo(n.high)};
 }
+inline __m256 AddToExponent(__m256 p, __m256 moved) {
+  return _mm256_castsi256_ps(
+      _mm256_add_epi32(_mm256_castps_si256(p),
+                       _mm256_slli_epi32(_mm256_castps_si256(moved), 23)));
+}
+// p · 2^n for n = moved - 1.5 · 2^23, where p and the product are normal.
+inline Vec16 AddToExponent(Vec16 p, Vec16 moved) {
+  return {AddToExponent(p.low, moved.low), AddToExponent(p.high, moved.high)};
+}
 // a where x >= bound or x is NaN, else 0.
 inline Vec16 ZeroBelow(Vec16 x, float bound, Vec16 a) {
   const __m256 limit = _mm256_set1_ps(bound);
@@ -160,6 +169,17 @@ inline float Maximum(Vec16 a) {
   const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
+// Lane i of the result is Sum(a[i]); likewise Maximum.
+inline Vec16 SumEach(const Vec16 a[16]) {
+  float sums[16];
+  for (int i = 0; i < 16; ++i) sums[i] = Sum(a[i]);
+  return Load(sums);
+}
+inline Vec16 MaximumEach(const Vec16 a[16]) {
+  float maxima[16];
+  for (int i = 0; i < 16; ++i) maxima[i] = Maximum(a[i]);
+  return Load(maxima);
+}
 inline float SquareRoot(float x) {
   return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 }
@@ -187,6 +207,99 @@ inline Vec16 Zip(__m256 even, __m256 odd) {
 inline void Interleave(Vec16 even, Vec16 odd, Vec16* a, Vec16* b) {
   *a = Zip(even.low, odd.low);
   *b = Zip(even.high, odd.high);
+}
+
+// ---- Products of bytes, for attention over a q8 cache -----------------------
+
+inline constexpr int kQ8Queries = 2;  // that share one reading
+inline constexpr int kQ8Vectors = 1;
+
+struct Ints16 {
+  __m256i low, high;
+};
+inline Ints16 ZeroInts() {
+  return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+}
+inline Vec16 ToFloats(Ints16 a) {
+  return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
+}
+// To nearest even.
+inline Ints16 RoundToInts(Vec16 a) {
+  return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)};
+}
+// Lanes within ±127 as bytes.
+inline void StoreCodes(int8_t* p, Ints16 a) {
+  const __m256i words = _mm256_permute4x64_epi64(
+      _mm256_packs_epi32(a.low, a.high), 0xd8);  // in order
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm_packs_epi16(_mm256_castsi256_si128(words),
+                                   _mm256_extracti128_si256(words, 1)));
+}
+
+// Pairs of products below 2^15, so that none saturates.
+inline __m256i AddProducts(__m256i sum, __m256i unsigned_bytes,
+                           __m256i signed_bytes) {
+  const __m256i pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+// Four bytes in each of 16 lanes, within ±127.
+struct KeyQuads {
+  __m256i low, high;
+  __m256i low_size, high_size;
+};
+inline KeyQuads LoadKeyQuads(const uint8_t* p) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const __m256i high =
+      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32));
+  return {low, high, _mm256_abs_epi8(low), _mm256_abs_epi8(high)};
+}
+// What to add products of a query to whose codes sum to `code_sum`.
+inline Ints16 StartKeyDots(int32_t) { return ZeroInts(); }
+inline Ints16 DotKeys(Ints16 sum, KeyQuads keys, int32_t four_codes) {
+  const __m256i codes = _mm256_set1_epi32(four_codes);
+  return {
+      AddProducts(sum.low, keys.low_size, _mm256_sign_epi8(codes, keys.low)),
+      AddProducts(sum.high, keys.high_size,
+                  _mm256_sign_epi8(codes, keys.high))};
+}
+struct ValueQuads {
+  __m256i low, high;
+};
+inline ValueQuads LoadValueQuads(const uint8_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+}
+// The weights lie in [0, 127].
+inline Ints16 DotWeights(Ints16 sum, ValueQuads values, int32_t four_weights) {
+  const __m256i weights = _mm256_set1_epi32(four_weights);
+  return {AddProducts(sum.low, weights, values.low),
+          AddProducts(sum.high, weights, values.high)};
+}
+
+// The low bytes of 16 lanes.
+inline __m128i LowBytes(__m256i low, __m256i high) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high),
+                                                 0xd8);  // in order
+  return _mm_packus_epi16(_mm256_castsi256_si128(words),
+                          _mm256_extracti128_si256(words, 1));
+}
+// 64 codes below 2^14 as their high and low seven bits.
+inline void StoreWeightCodes(uint8_t* high, uint8_t* low,
+                             const Ints16 codes[4]) {
+  const __m256i mask = _mm256_set1_epi32(127);
+  for (int v = 0; v < 4; ++v, high += 16, low += 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(high),
+                     LowBytes(_mm256_srli_epi32(codes[v].low, 7),
+                              _mm256_srli_epi32(codes[v].high, 7)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(low),
+                     LowBytes(_mm256_and_si256(codes[v].low, mask),
+                              _mm256_and_si256(codes[v].high, mask)));
+  }
+}
+inline Ints16 JoinWeightHalves(Ints16 high, Ints16 low) {
+  return {_mm256_add_epi32(_mm256_slli_epi32(high.low, 7), low.low),
+          _mm256_add_epi32(_mm256_slli_epi32(high.high, 7), low.high)};
 }
 
 }  // namespace

@@ -19,11 +19,11 @@ struct Vec16 {
   __m512 v;
 };
 
-// Queries that share one reading of keys, key vectors and value vectors held at
-// once: as many as registers allow.
-inline constexpr int kAttentionQueries = 4;
-inline constexpr int kAttentionKeyVectors = 4;
-inline constexpr int kAttentionValueVectors = 4;
+// The most queries that share one reading of keys and values, and how many
+// vectors registers can hold for that: one for each query and one more, once
+// for each vector of positions.
+inline constexpr int kAttentionQueries = 12;
+inline constexpr int kAttentionVectors = 28;
 
 inline __mmask16 FirstLanes(int64_t count) {
   return static_cast<__mmask16>((1u << count) - 1u);
@@ -89,6 +89,12 @@ inline Vec16 PowerOfTwo(Vec16 n) {
       _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
   return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
 }
+// p · 2^n for n = moved - 1.5 · 2^23, where p and the product are normal.
+inline Vec16 AddToExponent(Vec16 p, Vec16 moved) {
+  return {_mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_castps_si512(p.v),
+                       _mm512_slli_epi32(_mm512_castps_si512(moved.v), 23)))};
+}
 // a where x >= bound or x is NaN, else 0.
 inline Vec16 ZeroBelow(Vec16 x, float bound, Vec16 a) {
   return {_mm512_maskz_mov_ps(
@@ -123,6 +129,40 @@ inline float Maximum(Vec16 a) {
   const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
+// Lane i of the result is Sum(a[i]); likewise Maximum. Each step halves the
+// vectors and takes lanes 8, 4, 2 and 1 apart together.
+template <typename Op>
+inline Vec16 ReduceEach(const Vec16 a[16], Op op) {
+  __m512 eight[8], four[4], two[2];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    // Queries 4k + g are put where the shuffles below leave them in order.
+    const __m512 x = a[i % 2 * 8 + i / 2].v;
+    const __m512 y = a[i % 2 * 8 + 4 + i / 2].v;
+    eight[i] =
+        op(_mm512_shuffle_f32x4(x, y, 0x44), _mm512_shuffle_f32x4(x, y, 0xee));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    four[i] = op(_mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0x88),
+                 _mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0xdd));
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+    const __m512d x = _mm512_castps_pd(four[2 * i]);
+    const __m512d y = _mm512_castps_pd(four[2 * i + 1]);
+    two[i] = op(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
+                _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+  }
+  return {op(_mm512_shuffle_ps(two[0], two[1], 0x88),
+             _mm512_shuffle_ps(two[0], two[1], 0xdd))};
+}
+inline Vec16 SumEach(const Vec16 a[16]) {
+  return ReduceEach(a, [](__m512 x, __m512 y) { return _mm512_add_ps(x, y); });
+}
+inline Vec16 MaximumEach(const Vec16 a[16]) {
+  return ReduceEach(a, [](__m512 x, __m512 y) { return _mm512_max_ps(x, y); });
+}
 inline float SquareRoot(float x) {
   return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 }
@@ -141,6 +181,81 @@ inline void Interleave(Vec16 even, Vec16 odd, Vec16* a, Vec16* b) {
   *a = {_mm512_permutex2var_ps(even.v, low, odd.v)};
   *b = {_mm512_permutex2var_ps(
       even.v, _mm512_add_epi32(low, _mm512_set1_epi32(8)), odd.v)};
+}
+
+// ---- Products of bytes, for attention over a q8 cache -----------------------
+
+inline constexpr int kQ8Queries = 6;  // that share one reading
+inline constexpr int kQ8Vectors = 2;
+
+struct Ints16 {
+  __m512i v;
+};
+inline Ints16 ZeroInts() { return {_mm512_setzero_si512()}; }
+inline Vec16 ToFloats(Ints16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+// To nearest even.
+inline Ints16 RoundToInts(Vec16 a) { return {_mm512_cvtps_epi32(a.v)}; }
+// Lanes within ±127 as bytes.
+inline void StoreCodes(int8_t* p, Ints16 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+
+// Four bytes in each of 16 lanes. Keys lie within ±127; here 128 is added,
+// which StartKeyDots takes away.
+struct KeyQuads {
+  __m512i v;
+};
+inline KeyQuads LoadKeyQuads(const uint8_t* p) {
+  return {_mm512_xor_si512(_mm512_loadu_si512(p),
+                           _mm512_set1_epi32(static_cast<int>(0x80808080u)))};
+}
+// What to add products of a query to whose codes sum to `code_sum`.
+inline Ints16 StartKeyDots(int32_t code_sum) {
+  return {_mm512_set1_epi32(-128 * code_sum)};
+}
+inline Ints16 DotKeys(Ints16 sum, KeyQuads keys, int32_t four_codes) {
+  return {_mm512_dpbusd_epi32(sum.v, keys.v, _mm512_set1_epi32(four_codes))};
+}
+struct ValueQuads {
+  __m512i v;
+};
+inline ValueQuads LoadValueQuads(const uint8_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+// The weights lie in [0, 127].
+inline Ints16 DotWeights(Ints16 sum, ValueQuads values, int32_t four_weights) {
+  return {
+      _mm512_dpbusd_epi32(sum.v, _mm512_set1_epi32(four_weights), values.v)};
+}
+
+// 64 codes below 2^14 as their high and low seven bits.
+inline void StoreWeightCodes(uint8_t* high, uint8_t* low,
+                             const Ints16 codes[4]) {
+  // Bytes 0 to 3 of lane i become those of vectors 0, 2, 1 and 3.
+  const __m128i lane = _mm_setr_epi8(0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40,
+                                     44, 48, 52, 56, 60);
+  const __m512i order = _mm512_add_epi8(
+      _mm512_broadcast_i32x4(lane),
+      _mm512_setr_epi32(0, 0, 0, 0, 0x02020202, 0x02020202, 0x02020202,
+                        0x02020202, 0x01010101, 0x01010101, 0x01010101,
+                        0x01010101, 0x03030303, 0x03030303, 0x03030303,
+                        0x03030303));
+  const __m512i mask = _mm512_set1_epi16(127);
+  const __m512i first =
+      _mm512_or_si512(codes[0].v, _mm512_slli_epi32(codes[1].v, 16));
+  const __m512i second =
+      _mm512_or_si512(codes[2].v, _mm512_slli_epi32(codes[3].v, 16));
+  const __m512i lows =
+      _mm512_or_si512(_mm512_and_si512(first, mask),
+                      _mm512_slli_epi16(_mm512_and_si512(second, mask), 8));
+  const __m512i highs =
+      _mm512_or_si512(_mm512_srli_epi16(first, 7),
+                      _mm512_slli_epi16(_mm512_srli_epi16(second, 7), 8));
+  _mm512_storeu_si512(high, _mm512_permutexvar_epi8(order, highs));
+  _mm512_storeu_si512(low, _mm512_permutexvar_epi8(order, lows));
+}
+inline Ints16 JoinWeightHalves(Ints16 high, Ints16 low) {
+  return {_mm512_add_epi32(_mm512_slli_epi32(high.v, 7), low.v)};
 }
 
 }  // namespace

@@ -2,21 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "backends/cpu/cpu_buffer.h"
+#include "backends/cpu/kernels/q8_layout.h"
 #include "backends/cpu/reference/lanes.h"
 #include "backends/cpu/reference/tanh.h"
+#include "backends/cpu/reference/turn_head.h"
 #include "src/base/half.h"
 
 namespace specinfer::cpu {
 namespace {
 
-// The keys and values of one KV head that one row sees in one block.
+// What one row sees of one KV head in one block: where each position lies.
 struct BlockView {
   int first_lane = 0, last_lane = 0;
-  const uint16_t* key[kPagePositions] = {};    // element d is 64 · d further
-  const uint16_t* value[kPagePositions] = {};  // element d is d further
+  const uint8_t* head[kPagePositions] = {};  // in its page
+  int lane[kPagePositions] = {};             // of that page
 };
 
 // The slot of each position from num_committed on that `node` sees is that of
@@ -49,12 +52,10 @@ BlockView ViewBlock(const TreeAttentionArgs& args,
     const int slot = FindSlot(sequence, node, start + lane);
     const CachePage& page =
         sequence.pages[static_cast<size_t>(slot / kPagePositions)];
-    const size_t head_offset = CacheBytesPerLayer(kv_head, args.head_dim);
-    const auto* keys = reinterpret_cast<const uint16_t*>(
-        Bytes(page) + args.layer_offset + head_offset);
-    view.key[lane] = keys + slot % kPagePositions;
-    view.value[lane] = keys + args.head_dim * kPagePositions +
-                       (slot % kPagePositions) * args.head_dim;
+    view.head[lane] =
+        Bytes(page) + args.layer_offset +
+        CacheBytesPerLayer(kv_head, args.head_dim, args.cache_type);
+    view.lane[lane] = slot % kPagePositions;
   }
   return view;
 }
@@ -64,16 +65,123 @@ struct Softmax {
   float sum = 0.0f;
 };
 
+// A query as bytes, 32 of them to a scale.
+struct QueryCodes {
+  int8_t codes[kMaxHeadDims] = {};
+  float scales[kMaxHeadDims / kScaleDims] = {};
+};
+
+QueryCodes QuantizeQuery(const float* query, int head_dim) {
+  const Q8Layout layout(head_dim);
+  const TurnedHead turned = TurnHeadReference(query, head_dim);
+  QueryCodes result;
+  for (int block = 0; block < layout.num_scales(); ++block) {
+    const float* x = turned.values + block * kScaleDims;
+    float greatest = 0.0f;
+    for (int d = 0; d < kScaleDims; ++d)
+      greatest = std::fabs(x[d]) > greatest ? std::fabs(x[d]) : greatest;
+    const float inverse = greatest > 0.0f ? kGreatestCode / greatest : 0.0f;
+    result.scales[block] = greatest / kGreatestCode *
+                           (1.0f / static_cast<float>(layout.turned_dims()));
+    for (int d = 0; d < kScaleDims; ++d) {
+      const float code = std::nearbyintf(x[d] * inverse);
+      result.codes[block * kScaleDims + d] = static_cast<int8_t>(
+          code > -kGreatestCode ? std::min(code, kGreatestCode)
+                                : -kGreatestCode);
+    }
+  }
+  return result;
+}
+
+float ReadHalf(const uint8_t* bytes) {
+  uint16_t half = 0;
+  std::memcpy(&half, bytes, sizeof(half));
+  return HalfToFloat(half);
+}
+
+float DotF16(const BlockView& view, int lane, const float* query,
+             int head_dim) {
+  const auto* keys =
+      reinterpret_cast<const uint16_t*>(view.head[lane]) + view.lane[lane];
+  float dot = 0.0f;
+  for (int d = 0; d < head_dim; ++d)
+    dot = std::fmaf(query[d], HalfToFloat(keys[d * kPagePositions]), dot);
+  return dot;
+}
+
+float DotQ8(const BlockView& view, int lane, const QueryCodes& query,
+            int head_dim) {
+  const Q8Layout layout(head_dim);
+  const uint8_t* head = view.head[lane];
+  float dot = 0.0f;
+  for (int block = 0; block < layout.num_scales(); ++block) {
+    int32_t sum = 0;
+    for (int d = block * kScaleDims; d < (block + 1) * kScaleDims; ++d) {
+      sum += query.codes[d] *
+             static_cast<int8_t>(
+                 head[layout.key_quad(d / 4, view.lane[lane]) + d % 4]);
+    }
+    const float scale =
+        query.scales[block] *
+        ReadHalf(head + layout.key_scale(block, view.lane[lane]));
+    dot = std::fmaf(scale, static_cast<float>(sum), dot);
+  }
+  return dot;
+}
+
+void AddValuesF16(const BlockView& view, const float* weight, float correction,
+                  int head_dim, float* out) {
+  for (int d = 0; d < head_dim; ++d) {
+    float total = out[d] * correction;
+    for (int lane = view.first_lane; lane < view.last_lane; ++lane) {
+      const auto* values = reinterpret_cast<const uint16_t*>(view.head[lane]) +
+                           (kPagePositions + view.lane[lane]) * head_dim;
+      total = std::fmaf(weight[lane], HalfToFloat(values[d]), total);
+    }
+    out[d] = total;
+  }
+}
+
+void AddValuesQ8(const BlockView& view, const float* weight, float correction,
+                 int head_dim, float* out) {
+  const Q8Layout layout(head_dim);
+  float scaled[kPagePositions] = {};
+  float greatest = 0.0f;
+  for (int lane = view.first_lane; lane < view.last_lane; ++lane) {
+    scaled[lane] = weight[lane] * ReadHalf(view.head[lane] +
+                                           layout.value_scale(view.lane[lane]));
+    greatest = std::max(greatest, scaled[lane]);
+  }
+  const float inverse =
+      greatest >= kLeastWeight ? kGreatestWeight / greatest : 0.0f;
+  const float step = greatest / kGreatestWeight;
+  int32_t code[kPagePositions] = {};
+  for (int lane = view.first_lane; lane < view.last_lane; ++lane) {
+    const float rounded = std::nearbyintf(scaled[lane] * inverse);
+    code[lane] = rounded > 0.0f
+                     ? static_cast<int32_t>(std::min(rounded, kGreatestWeight))
+                     : 0;
+  }
+  for (int d = 0; d < head_dim; ++d) {
+    int32_t sum = 0;
+    for (int lane = view.first_lane; lane < view.last_lane; ++lane) {
+      sum +=
+          code[lane] * static_cast<int8_t>(
+                           view.head[lane][layout.value(d, view.lane[lane])]);
+    }
+    out[d] = std::fmaf(step, static_cast<float>(sum), out[d] * correction);
+  }
+}
+
 void AttendView(const TreeAttentionArgs& args, const BlockView& view,
-                const float* query, Softmax* softmax, float* out) {
+                const float* query, const QueryCodes& query_codes,
+                Softmax* softmax, float* out) {
+  const bool is_q8 = args.cache_type == CacheType::kQ8;
   float weight[kPagePositions] = {};
   float maximum = softmax->maximum;
   for (int lane = view.first_lane; lane < view.last_lane; ++lane) {
-    float dot = 0.0f;
-    for (int d = 0; d < args.head_dim; ++d) {
-      dot = std::fmaf(query[d], HalfToFloat(view.key[lane][d * kPagePositions]),
-                      dot);
-    }
+    const float dot = is_q8 ? DotQ8(view, lane, query_codes, args.head_dim)
+                            : DotF16(view, lane, query, args.head_dim);
     float score = dot * args.scale;
     if (args.soft_cap != 0.0f)
       score = args.soft_cap * Tanh(score / args.soft_cap);
@@ -88,12 +196,10 @@ void AttendView(const TreeAttentionArgs& args, const BlockView& view,
     lanes[i] = (weight[i] + weight[i + 16]) + (weight[i + 32] + weight[i + 48]);
   softmax->sum = std::fmaf(softmax->sum, correction, SumLanes(lanes));
   softmax->maximum = maximum;
-  for (int d = 0; d < args.head_dim; ++d) {
-    float total = out[d] * correction;
-    for (int lane = view.first_lane; lane < view.last_lane; ++lane) {
-      total = std::fmaf(weight[lane], HalfToFloat(view.value[lane][d]), total);
-    }
-    out[d] = total;
+  if (is_q8) {
+    AddValuesQ8(view, weight, correction, args.head_dim, out);
+  } else {
+    AddValuesF16(view, weight, correction, args.head_dim, out);
   }
 }
 
@@ -114,13 +220,16 @@ void TreeAttentionReference(const TreeAttentionArgs& args,
     const float* query = Floats(args.query) + offset;
     float* out = Floats(args.out) + offset;
     std::fill_n(out, args.head_dim, 0.0f);
+    QueryCodes query_codes;
+    if (args.cache_type == CacheType::kQ8)
+      query_codes = QuantizeQuery(query, args.head_dim);
     Softmax softmax;
     for (int first = begin; first < end;
          first = (first / kPagePositions + 1) * kPagePositions) {
       const int last =
           std::min(end, (first / kPagePositions + 1) * kPagePositions);
       AttendView(args, ViewBlock(args, sequence, node, kv_head, first, last),
-                 query, &softmax, out);
+                 query, query_codes, &softmax, out);
     }
     for (int d = 0; d < args.head_dim; ++d) out[d] = out[d] / softmax.sum;
   }
