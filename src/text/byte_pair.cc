@@ -19,11 +19,11 @@ BytePair::BytePair(absl::Span<const MergeRule> merges, size_t num_tokens)
   }
   own_starts_.pop_back();
   for (size_t left = 0; left < num_tokens; ++left) {
-    std::stable_sort(own_merges_.begin() + own_starts_[left],
-                     own_merges_.begin() + own_starts_[left + 1],
-                     [](const RankedMerge& a, const RankedMerge& b) {
-                       return a.right < b.right;
-                     });
+    std::sort(own_merges_.begin() + own_starts_[left],
+              own_merges_.begin() + own_starts_[left + 1],
+              [](const RankedMerge& a, const RankedMerge& b) {
+                return a.right != b.right ? a.right < b.right : a.rank < b.rank;
+              });
   }
   starts_ = own_starts_;
   merges_ = own_merges_;
