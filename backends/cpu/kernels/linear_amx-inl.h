@@ -13,6 +13,7 @@ namespace {
 
 static_assert(kTileRows == kPanelRows && kTileRows == kGroupOutputs);
 constexpr int kMaxPanels = 4;  // that share one unpacking of the weights
+
 // A panel's sums between stretches of inputs.
 struct alignas(64) PanelSums {
   float rows[kTileRows][kGroupOutputs];
