@@ -51,5 +51,51 @@ TEST(TokenTree, FindsChildrenByToken) {
   EXPECT_EQ(tree.FindChild(0, 3), -1);
 }
 
+TEST(TokenTree, LinksSiblingsInTheOrderOfProposal) {
+  TokenTree tree(8);
+  tree.Reset(1);
+  const int32_t first = tree.AddNode(0, 5, 0.5f, 1);
+  tree.AddNode(first, 9);
+  const int32_t second = tree.AddNode(0, 4, 0.25f, 2);
+
+  EXPECT_EQ(tree.first_child(0), first);
+  EXPECT_EQ(tree.next_sibling(first), second);
+  EXPECT_EQ(tree.next_sibling(second), -1);
+  EXPECT_EQ(tree.order(second), 1);
+  EXPECT_EQ(tree.source(second), 2);
+  EXPECT_EQ(tree.score(second), 0.25f);
+}
+
+TEST(TokenTree, ShrinksToWhatItWas) {
+  TokenTree tree(8);
+  tree.Reset(1);
+  const int32_t left = tree.AddNode(0, 2);
+  tree.AddNode(left, 3);
+  tree.AddNode(0, 4);
+  tree.AddNode(left, 5);
+
+  tree.Shrink(3);
+
+  EXPECT_TRUE(tree.is_chain());
+  EXPECT_EQ(tree.FindChild(0, 4), -1);
+  EXPECT_EQ(tree.FindChild(left, 5), -1);
+  EXPECT_EQ(tree.AddNode(0, 4), 3);
+  EXPECT_EQ(tree.order(3), 1);
+  EXPECT_EQ(tree.next_sibling(left), 3);
+}
+
+TEST(TokenTree, GivesThePathBelowTheRoot) {
+  TokenTree tree(8);
+  tree.Reset(1);
+  const int32_t left = tree.AddNode(0, 2);
+  const int32_t below = tree.AddNode(left, 3);
+  std::vector<Token> path;
+
+  tree.GetPath(below, &path);
+  EXPECT_THAT(path, ElementsAre(2, 3));
+  tree.GetPath(0, &path);
+  EXPECT_THAT(path, ElementsAre());
+}
+
 }  // namespace
 }  // namespace specinfer
