@@ -1,0 +1,87 @@
+// What guesses the target's next tokens.
+#ifndef SPECINFER_SRC_SPECULATE_DRAFTER_H_
+#define SPECINFER_SRC_SPECULATE_DRAFTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/backend/stream.h"
+#include "src/speculate/token_tree.h"
+#include "src/speculate/tree_budget.h"
+#include "src/speculate/verifier.h"
+
+namespace specinfer {
+
+// What the target will draw its tokens with. A drafter that uses the same noise
+// at the same position guesses what the target's draw will be
+// (shared-noise matching).
+struct SharedNoise {
+  float temperature = 0.0f;  // 0: no noise
+  uint64_t seed = 0;
+  uint64_t stream = 0;
+};
+
+struct DraftRequest {
+  absl::Span<const Token> text;  // committed; its last token is the tree's root
+  TreeBudget budget;
+  SharedNoise noise;
+  DraftSource source = 0;  // marks the nodes
+  PassControl control;
+};
+
+// Hidden layers that the target computed for the nodes of a walk, for drafters
+// that are heads on them. Empty where no drafter asked for any.
+struct WalkFeatures {
+  absl::Span<const float> hidden;  // [walk.path.size(), width]
+  int64_t width = 0;
+};
+
+// Only speed depends on a drafter: it may be wrong, slow, or fail. Belongs to
+// one session; not thread-safe.
+//
+// Prefill and Draft may return DEADLINE_EXCEEDED: the same call with the same
+// arguments goes on. Any other error leaves the drafter usable after Rollback.
+class Drafter {
+ public:
+  virtual ~Drafter() = default;
+
+  // "ngram", "draft": a word for people.
+  virtual std::string_view name() const = 0;
+
+  // Reads what it lacks of `text`.
+  virtual absl::Status Prefill(absl::Span<const Token> text,
+                               const PassControl& control) {
+    (void)text, (void)control;
+    return absl::OkStatus();
+  }
+
+  // Adds nodes to `tree`, which may hold other drafters' nodes, within
+  // request.budget.
+  virtual absl::Status Draft(const DraftRequest& request, TokenTree* tree) = 0;
+
+  // The target begins its pass over `tree`: an asynchronous drafter may now
+  // prepare the next round for the outcomes it expects. Returns at once.
+  virtual void BeginOutcomes(const TokenTree& tree) { (void)tree; }
+
+  // The round is over: `text` is the text before it, `walk` what became of
+  // `tree`.
+  virtual void Accept(absl::Span<const Token> text, const TokenTree& tree,
+                      const Walk& walk, const WalkFeatures& features) = 0;
+
+  // The text has been cut to its first `num_tokens` tokens, or was never
+  // longer. Also gives up a call that stopped at a deadline.
+  virtual void Rollback(size_t num_tokens) = 0;
+
+  // For a session that goes on from the same text.
+  virtual absl::StatusOr<std::unique_ptr<Drafter>> Fork() = 0;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SPECULATE_DRAFTER_H_
