@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/base/status_macros.h"
+#include "src/speculate/add_node.h"
 
 namespace specinfer {
 namespace {
@@ -18,28 +19,6 @@ constexpr size_t kMaxMatches = 2 * kMaxTextMatches;
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxGuesses = kMaxMatches * kMaxDepth;
 static_assert(kMaxMatches <= 32, "a candidate's bits");
-
-int32_t NumChildren(const TokenTree& tree, int32_t node) {
-  int32_t count = 0;
-  for (int32_t child = tree.first_child(node); child >= 0;
-       child = tree.next_sibling(child)) {
-    ++count;
-  }
-  return count;
-}
-
-// The child of `parent` that carries `token`, added if it is worth it; -1: it
-// is not.
-int32_t FindOrAddNode(const DraftRequest& request, int32_t parent, Token token,
-                      double score, TokenTree* tree) {
-  if (tree->FindChild(parent, token) < 0 &&
-      (tree->is_full() || !request.budget.IsWorth(score, tree->size()) ||
-       NumChildren(*tree, parent) >= request.budget.max_children)) {
-    return -1;
-  }
-  return tree->AddNode(parent, token, static_cast<float>(score),
-                       request.source);
-}
 
 }  // namespace
 
@@ -117,7 +96,7 @@ absl::Status NgramDrafter::Draft(const DraftRequest& request, TokenTree* tree) {
     const Candidate best = heap_.back();
     heap_.pop_back();
     const int32_t node =
-        FindOrAddNode(request, best.parent, best.token, best.score, tree);
+        AddNodeIfWorth(request, best.parent, best.token, best.score, tree);
     if (node < 0) continue;
     const size_t num_before = heap_.size();
     Expand(request, *tree, node, best);
