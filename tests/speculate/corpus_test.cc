@@ -222,6 +222,36 @@ TEST_F(CorpusTest, IsNotRestoredToAnotherVocabulary) {
             absl::StatusCode::kDataLoss);
 }
 
+TEST_F(CorpusTest, IsNotRestoredFromAnotherFormat) {
+  auto corpus = Make();
+  const std::string bytes = Save(*corpus);
+  int num_refused = 0;
+  // One of these words is the version.
+  for (size_t at = 12; at + 4 <= 64; at += 4) {
+    std::string other = bytes;
+    uint32_t word = 0;
+    std::memcpy(&word, other.data() + at, 4);
+    if (word != 1) continue;
+    word = 2;
+    std::memcpy(other.data() + at, &word, 4);
+    const absl::Status status = corpus->Restore(Bytes(WithHash(other)));
+    if (std::string(status.message()).find("format 2") != std::string::npos)
+      ++num_refused;
+  }
+  EXPECT_EQ(num_refused, 1);
+}
+
+TEST_F(CorpusTest, AHeadThatIsTooLongIsRefused) {
+  auto corpus = Make();
+  std::string bytes = Save(*corpus);
+  const uint32_t head_bytes = 1 << 20;
+  std::memcpy(bytes.data(), &head_bytes, 4);
+  bytes.insert(64, std::string((1 << 20) + 4096, '\0'));
+
+  EXPECT_EQ(corpus->Restore(Bytes(WithHash(bytes))).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(CorpusTest, SavingStopsWhereTheWriterSaysSo) {
   auto corpus = Make();
   ASSERT_TRUE(corpus->Add({1, 2, 3}).ok());

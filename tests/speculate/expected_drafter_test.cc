@@ -258,13 +258,42 @@ TEST_F(ExpectedDrafterTest, ARollbackBeyondAJumpFindsThePlaceAgain) {
   EXPECT_THAT(tree_.tokens(), ElementsAre(12, 13, 14, 15, 16));
 }
 
+TEST_F(ExpectedDrafterTest, AfterARollbackItSearchesFromThere) {
+  const std::vector<Token> expected = {5,  6,  20, 30, 31, 32, 33, 34, 35, 36,
+                                       37, 38, 5,  6,  21, 40, 41, 42, 43, 44,
+                                       45, 46, 47, 48, 5,  6,  22, 50};
+  ASSERT_TRUE(drafter_.SetExpected(expected).ok());
+  std::vector<Token> text = {1};
+  Draft(drafter_, text);
+  text.insert(text.end(), expected.begin(), expected.end());
+  Draft(drafter_, text);
+
+  drafter_.Rollback(7);
+  Draft(drafter_, {1, 5, 6, 20, 30, 31, 32, 70, 5, 6});
+
+  EXPECT_EQ(tree_.token(1), 21);
+}
+
+TEST_F(ExpectedDrafterTest, ALongerAgreementIsTrustedMore) {
+  ASSERT_TRUE(drafter_.SetExpected(Sequence(10, 20)).ok());
+  Draft(drafter_, {1});
+  Draft(drafter_, {1, 10, 50, 14, 15}, {.max_nodes = 9, .max_depth = 8});
+
+  EXPECT_EQ(tree_.token(1), 16);
+  EXPECT_LT(tree_.score(1), 0.8f);
+  EXPECT_GT(tree_.score(8) / tree_.score(7), tree_.score(1) + 0.1f);
+}
+
 TEST_F(ExpectedDrafterTest, AForkGoesItsOwnWay) {
   ASSERT_TRUE(drafter_.SetExpected(Sequence(10, 20)).ok());
   Draft(drafter_, {1});
+  Draft(drafter_, {1, 10});
   const uint64_t bytes = memory_.used_bytes();
 
   std::unique_ptr<Drafter> fork = *drafter_.Fork();
   EXPECT_EQ(memory_.used_bytes(), bytes);
+  Draft(*fork, {1, 10});
+  EXPECT_EQ(tree_.token(1), 11);
   Draft(*fork, {1, 10, 11});
   EXPECT_EQ(tree_.token(1), 12);
   ASSERT_TRUE(drafter_.SetExpected({}).ok());

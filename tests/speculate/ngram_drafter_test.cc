@@ -302,6 +302,39 @@ TEST_F(NgramDrafterTest, AForkGoesItsOwnWay) {
   EXPECT_THAT(TokensBelow(0), ElementsAre(3));
 }
 
+TEST_F(NgramDrafterTest, AForkKeepsWhatWasLearnt) {
+  const std::vector<Token> text = {1, 2, 3, 4, 5, 6, 1, 2};
+  auto drafter = MakeDrafter();
+  for (int round = 0; round < 200; ++round) {
+    Draft(*drafter, text);
+    drafter->Accept(text, tree_, Follow({99}), {});
+  }
+  Draft(*drafter, text);
+  const float learnt = tree_.score(1);
+
+  Draft(**drafter->Fork(), text);
+
+  EXPECT_LT(learnt, 0.2f);
+  EXPECT_EQ(tree_.score(1), learnt);
+}
+
+TEST_F(NgramDrafterTest, SiblingsShareOneProbability) {
+  auto drafter = MakeDrafter();
+  std::vector<Token> text;
+  for (Token i = 0; i < 10; ++i) {
+    for (Token token = 100; token < 140; ++token) text.push_back(token);
+    text.push_back(i);
+  }
+  text.insert(text.end(), text.begin(), text.begin() + 40);
+
+  Draft(*drafter, text, {.max_nodes = 64, .max_depth = 1, .max_children = 9});
+
+  ASSERT_GT(tree_.size(), 4);
+  float sum = 0.0f;
+  for (int32_t node = 1; node < tree_.size(); ++node) sum += tree_.score(node);
+  EXPECT_LE(sum, 1.0001f);
+}
+
 TEST_F(NgramDrafterTest, GuessesFromACorpus) {
   auto corpus = MakeCorpus();
   ASSERT_TRUE(corpus->Add({1, 2, 3, 4}).ok());
