@@ -153,11 +153,11 @@ TEST(TreeGrower, CountsAKnownChildAsNothingAndRaisesItsScore) {
   TokenTree tree = RootOnly();
   TreeGrower grower(8);
   tree.AddNode(0, 5, 0.1f);
+  grower.Offer(0, 6, 0.4f, 0);
   grower.Offer(0, 5, 0.3f, 0);
-  grower.Offer(0, 6, 0.2f, 0);
 
-  EXPECT_EQ(grower.Grow({.max_nodes = 3, .max_depth = 1, .max_children = 2},
-                        &tree, 1),
+  EXPECT_EQ(grower.Grow({.max_nodes = 4, .max_depth = 1, .max_children = 2},
+                        &tree, 2),
             1);
   EXPECT_THAT(tree.tokens(), ElementsAre(1, 5, 6));
   EXPECT_EQ(tree.score(1), 0.3f);
