@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <iostream>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -38,11 +39,11 @@ class ToyLanguageModel {
                  static_cast<size_t>(text[n - 1])];
   }
   // After `text`, whose last token is the tree's root, and the path to `node`.
-  const Law& law(Text text, const TokenTree& tree, int32_t node) const {
-    Text path;
-    tree.GetPath(node, &path);
-    text.insert(text.end(), path.begin(), path.end());
-    return law(text);
+  const Law& law(const Text& text, const TokenTree& tree, int32_t node) const {
+    if (node == 0) return law(text);
+    return laws_[static_cast<size_t>(tree.token(tree.parent(node))) *
+                     vocabulary_ +
+                 static_cast<size_t>(tree.token(node))];
   }
 
   // The law of the next `num_tokens` tokens together; the first is the most
