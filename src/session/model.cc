@@ -9,6 +9,7 @@
 #include "src/forward/decoder.h"
 #include "src/forward/pass_cost.h"
 #include "src/session/session.h"
+#include "xxhash.h"
 
 namespace specinfer {
 namespace {
@@ -126,17 +127,19 @@ DecoderCut Model::early_exit_cut() const {
   return cut;
 }
 
-bool Model::HasVocabularyOf(const Model& other) const {
-  if (&other == this) return true;
-  const int32_t size = std::min(architecture_.vocabulary_size,
-                                other.architecture_.vocabulary_size);
-  for (Token token = 0; token < size; ++token) {
-    if (tokenizer_->HasText(token) != other.tokenizer_->HasText(token) ||
-        tokenizer_->TokenBytes(token, /*show_special=*/true) !=
-            other.tokenizer_->TokenBytes(token, /*show_special=*/true))
-      return false;
-  }
-  return true;
+uint64_t Model::VocabularyFingerprint() const {
+  std::call_once(fingerprint_once_, [this] {
+    uint64_t hash = 0;
+    uint64_t last = 0;  // of the last token that has text: no padding
+    for (Token token = 0; token < architecture_.vocabulary_size; ++token) {
+      const std::string_view bytes =
+          tokenizer_->TokenBytes(token, /*show_special=*/true);
+      hash = XXH3_64bits_withSeed(bytes.data(), bytes.size(), hash + 1);
+      if (tokenizer_->HasText(token)) last = hash;
+    }
+    vocabulary_fingerprint_ = last;
+  });
+  return vocabulary_fingerprint_;
 }
 
 // Before anything is timed a pass is believed to read its weights at a common

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,9 +78,9 @@ class Model {
   DecoderCut draft_cut() const;
   DecoderCut early_exit_cut() const;
 
-  // Whether a token means the same in both. Embeddings may be padded
-  // differently.
-  bool HasVocabularyOf(const Model& other) const;
+  // Of what all tokens stand for: models with the same one share tokens, though
+  // their embeddings may be padded differently. Computed when first asked for.
+  uint64_t VocabularyFingerprint() const;
 
   // What bounds this model's passes on this machine, now.
   absl::StatusOr<MachineRates> Measure() const;
@@ -122,6 +123,8 @@ class Model {
   std::vector<uint64_t> endless_tokens_;
   std::vector<uint64_t> dry_breakers_;
   std::unique_ptr<PassTimes> pass_times_, draft_times_, early_exit_times_;
+  mutable std::once_flag fingerprint_once_;
+  mutable uint64_t vocabulary_fingerprint_ = 0;
 };
 
 }  // namespace specinfer

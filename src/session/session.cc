@@ -237,7 +237,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Fork() {
       fork->generator_,
       Generator::Create(*model_, max_rows(), options_.cache_type));
   SPECINFER_ASSIGN_OR_RETURN(fork->sequence_, sequence_->Fork());
-  SPECINFER_ASSIGN_OR_RETURN(fork->speculation_, speculation_->Fork());
+  SPECINFER_RETURN_IF_ERROR(fork->ForkDrafters(*this));
   fork->tokens_.reserve(static_cast<size_t>(options_.max_context_tokens));
   fork->tokens_.assign(tokens_.begin(), tokens_.end());
   fork->conversation_ = conversation_;

@@ -24,6 +24,9 @@
 #include "src/session/generation.h"
 #include "src/session/generator.h"
 #include "src/session/model.h"
+#include "src/speculate/corpus.h"
+#include "src/speculate/expected_drafter.h"
+#include "src/speculate/ngram_drafter.h"
 #include "src/speculate/speculation.h"
 #include "src/text/detokenizer.h"
 
@@ -133,6 +136,10 @@ class Session {
   const SpeculationStatistics& speculation_statistics() const {
     return speculation_->statistics();
   }
+  // Guesses from `corpus` too; null: no longer. `learns`: finished answers are
+  // added to it.
+  // Errors: FAILED_PRECONDITION is the caller's to give: another vocabulary.
+  void SetCorpus(std::shared_ptr<Corpus> corpus, bool learns);
   // Called after each round; empty: nobody.
   void SetRoundObserver(RoundObserver observer) {
     round_observer_ = std::move(observer);
@@ -153,7 +160,12 @@ class Session {
 
   // ---- Drafters (session_drafters.cc) ----
   absl::Status CreateDrafters();
+  absl::Status AddFreeDrafters();
+  absl::Status AddModelDrafter();
   absl::Status AddEarlyExit();
+  absl::Status ForkDrafters(const Session& from);
+  // Before the first round of an answer.
+  absl::Status PrepareDrafters();
   SpeculationRequest MakeSpeculationRequest() const;
 
   // ---- Content ----
@@ -223,7 +235,12 @@ class Session {
   GenerationOptions generation_;
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Speculation> speculation_;
+  // Speculation owns them.
+  NgramDrafter* ngram_drafter_ = nullptr;
+  ExpectedDrafter* expected_drafter_ = nullptr;
   bool has_early_exit_ = false;
+  std::shared_ptr<Corpus> corpus_;
+  bool learns_corpus_ = false;
   RoundObserver round_observer_;
   Lane lane_;
   AnswerText answer_;

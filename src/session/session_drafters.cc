@@ -22,30 +22,60 @@ DraftNetwork NetworkOf(const Model& model, const DecoderCut& cut,
 
 }  // namespace
 
+// Free ones come first: a model then drafts only what they leave open.
 absl::Status Session::CreateDrafters() {
-  const Model* draft = options_.draft_model.get();
   speculation_ = std::make_unique<Speculation>(
       PlannerOptions{.max_nodes = options_.max_tree_nodes,
-                     .has_model = draft != nullptr},
+                     .has_model = options_.draft_model != nullptr},
       &model_->pass_times());
-  if (draft == nullptr) return absl::OkStatus();
-  if (&draft->engine() != &model_->engine()) {
+  SPECINFER_RETURN_IF_ERROR(AddFreeDrafters());
+  if (options_.draft_model == nullptr) return absl::OkStatus();
+  return AddModelDrafter();
+}
+
+absl::Status Session::AddFreeDrafters() {
+  Memory& memory = *model_->engine().memory;
+  auto expected = std::make_unique<ExpectedDrafter>(
+      memory, model_->architecture().vocabulary_size);
+  expected_drafter_ = expected.get();
+  speculation_->AddDrafter(std::move(expected), DrafterKind::kFree);
+  SPECINFER_ASSIGN_OR_RETURN(
+      std::unique_ptr<NgramDrafter> ngram,
+      NgramDrafter::Create(memory, options_.max_context_tokens,
+                           /*corpus=*/nullptr));
+  ngram_drafter_ = ngram.get();
+  speculation_->AddDrafter(std::move(ngram), DrafterKind::kFree);
+  return absl::OkStatus();
+}
+
+absl::Status Session::ForkDrafters(const Session& from) {
+  SPECINFER_ASSIGN_OR_RETURN(speculation_, from.speculation_->Fork());
+  // In the order of AddFreeDrafters.
+  expected_drafter_ = static_cast<ExpectedDrafter*>(&speculation_->drafter(0));
+  ngram_drafter_ = static_cast<NgramDrafter*>(&speculation_->drafter(1));
+  SetCorpus(from.corpus_, from.learns_corpus_);
+  return absl::OkStatus();
+}
+
+absl::Status Session::AddModelDrafter() {
+  const Model& draft = *options_.draft_model;
+  if (&draft.engine() != &model_->engine()) {
     return absl::FailedPreconditionError(
         "the draft model belongs to another engine; load it with the engine of "
         "the model");
   }
-  if (!draft->HasVocabularyOf(*model_)) {
+  if (draft.VocabularyFingerprint() != model_->VocabularyFingerprint()) {
     return absl::UnimplementedError(
         "the draft model has another vocabulary; use one of the same family");
   }
   SPECINFER_ASSIGN_OR_RETURN(
       std::unique_ptr<Drafter> drafter,
       ModelDrafter::Create(
-          NetworkOf(*draft, draft->draft_cut(), draft->cache_layout(),
-                    draft->draft_times()),
+          NetworkOf(draft, draft.draft_cut(), draft.cache_layout(),
+                    draft.draft_times()),
           {.name = "draft",
            .max_nodes = options_.max_tree_nodes,
-           .max_context_tokens = std::min(draft->architecture().max_context,
+           .max_context_tokens = std::min(draft.architecture().max_context,
                                           options_.max_context_tokens)}));
   speculation_->AddDrafter(std::move(drafter), DrafterKind::kModel);
   return absl::OkStatus();
@@ -65,6 +95,24 @@ absl::Status Session::AddEarlyExit() {
   speculation_->AddDrafter(std::move(drafter), DrafterKind::kEarlyExit);
   has_early_exit_ = true;
   return absl::OkStatus();
+}
+
+absl::Status Session::PrepareDrafters() {
+  if (generation_.strategy == Strategy::kEarlyExit)
+    SPECINFER_RETURN_IF_ERROR(AddEarlyExit());
+  std::vector<Token> expected;
+  if (!expected_output_.empty()) {
+    SPECINFER_ASSIGN_OR_RETURN(expected, Tokenize(expected_output_, {}));
+  }
+  SPECINFER_RETURN_IF_ERROR(expected_drafter_->SetExpected(expected));
+  speculation_->Begin(MakeSpeculationRequest());
+  return absl::OkStatus();
+}
+
+void Session::SetCorpus(std::shared_ptr<Corpus> corpus, bool learns) {
+  corpus_ = std::move(corpus);
+  learns_corpus_ = learns && corpus_ != nullptr;
+  ngram_drafter_->SetCorpus(corpus_);
 }
 
 SpeculationRequest Session::MakeSpeculationRequest() const {

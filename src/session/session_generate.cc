@@ -117,9 +117,7 @@ absl::Status Session::Begin(const GenerationOptions& options) {
   sampler_ = std::make_unique<Sampler>(
       generation_.sampling, options.ignore_end ? model_->endless_tokens()
                                                : model_->samplable_tokens());
-  if (options.strategy == Strategy::kEarlyExit)
-    SPECINFER_RETURN_IF_ERROR(AddEarlyExit());
-  speculation_->Begin(MakeSpeculationRequest());
+  SPECINFER_RETURN_IF_ERROR(PrepareDrafters());
   // The last token is the root of the first round: it is fed again where the
   // cache holds it already.
   sequence_->Truncate(std::min(sequence_->num_committed(),
@@ -330,6 +328,11 @@ void Session::Finish(specinfer::Finish finish) {
   finish_ = finish;
   is_answering_ = false;
   expected_output_.clear();
+  if (learns_corpus_) {
+    // A corpus that is full of memory or refuses a token learns less.
+    corpus_->Add(absl::MakeConstSpan(tokens_).subspan(answer_start_))
+        .IgnoreError();
+  }
 }
 
 void Session::ShowSettled() {

@@ -146,7 +146,7 @@ void Speculation::Rollback(size_t num_tokens) {
   for (const Member& member : members_) member.drafter->Rollback(num_tokens);
 }
 
-absl::StatusOr<std::unique_ptr<Speculation>> Speculation::Fork() {
+absl::StatusOr<std::unique_ptr<Speculation>> Speculation::Fork() const {
   auto fork = std::make_unique<Speculation>(options_, times_);
   for (const Member& member : members_) {
     if (member.kind == DrafterKind::kEarlyExit) continue;

@@ -70,8 +70,9 @@ class Speculation {
 
   // For a session that goes on from the same text. Early exits, which share the
   // target's cache, are left out.
-  absl::StatusOr<std::unique_ptr<Speculation>> Fork();
+  absl::StatusOr<std::unique_ptr<Speculation>> Fork() const;
 
+  Drafter& drafter(size_t index) { return *members_[index].drafter; }
   const Plan& plan() const { return plan_; }
   const SpeculationStatistics& statistics() const { return statistics_; }
 
