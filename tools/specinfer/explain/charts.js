@@ -74,7 +74,7 @@ function stackedBar(parts, isLabelled) {
   const keys = element("ul", {class: "keys"});
   for (const part of parts) {
     if (part.value <= 0) continue;
-    keys.append(element("li", {}, element("span", {class: "dot", style: `background:${part.colour}`}), `${part.name} `,
+    keys.append(element("li", {}, element("span", {class: "dot", who: part.colour}), `${part.name} `,
                         element("b", {}, part.text), ` ${fixed(100 * part.value / total, 0)} %`));
   }
   return element("div", {}, bar, keys);
@@ -89,20 +89,22 @@ function niceStep(span, numSteps) {
 
 // At most `maxPoints` means of neighbours: thousands of rounds stay legible and light.
 function thin(points, maxPoints) {
-  const size = Math.max(1, Math.ceil(points.length / maxPoints)), thinned = [];
-  for (let i = 0; i < points.length; i += size) {
-    const group = points.slice(i, i + size);
+  const numGroups = Math.min(points.length, Math.floor(maxPoints)), thinned = [];
+  for (let i = 0; i < numGroups; i++) {
+    const group = points.slice(Math.floor(i * points.length / numGroups), Math.floor((i + 1) * points.length / numGroups));
     thinned.push([group[group.length - 1][0], sum(group.map((point) => point[1])) / group.length]);
   }
   return thinned;
 }
 
-// chart: {curves: [{name, points: [[x, y]], colour, isFilled, isDashed}], references: [{name, value}], unit, xName, digits}
+// chart: {curves: [{name, points: [[x, y]], colour, isFilled, isDashed, isBars}], references: [{name, value}], unit, xName, digits}
 function drawChart(place, chart) {
   const width = 520, height = 220, left = 40, right = 10, top = 12, bottom = 26;
   const all = chart.curves.flatMap((curve) => curve.points);
   if (all.length === 0) { place.append(element("p", {class: "hint"}, "Nothing to draw yet.")); return; }
-  const lowX = Math.min(...all.map((point) => point[0])), highX = Math.max(...all.map((point) => point[0]), lowX + 1);
+  const margin = chart.curves.some((curve) => curve.isBars) ? 0.5 : 0;
+  const lowX = all.reduce((low, point) => Math.min(low, point[0]), Infinity) - margin;
+  const highX = all.reduce((high, point) => Math.max(high, point[0]), lowX + 1 - margin) + margin;
   const highY = 1.08 * Math.max(...all.map((point) => point[1]), ...chart.references.map((reference) => reference.value), 1e-9);
   const x = (value) => left + (value - lowX) / (highX - lowX) * (width - left - right);
   const y = (value) => height - bottom - value / highY * (height - top - bottom);
@@ -115,6 +117,7 @@ function drawChart(place, chart) {
   }
   const stepX = niceStep(highX - lowX, 5);
   for (let value = Math.ceil(lowX / stepX) * stepX; value <= highX; value += stepX) {
+    if (!Number.isInteger(value)) continue;
     root.append(svg("text", {x: x(value), y: height - 8, "text-anchor": "middle"}, count(value)));
   }
   for (const reference of chart.references) {
@@ -122,10 +125,17 @@ function drawChart(place, chart) {
   }
   for (const curve of chart.curves) {
     const path = curve.points.map((point, i) => `${i ? "L" : "M"}${x(point[0]).toFixed(1)} ${y(point[1]).toFixed(1)}`).join("");
-    if (curve.isFilled) {
+    if (curve.isBars) {
+      const size = Math.min(36, 0.6 * (width - left - right) / curve.points.length);
+      for (const point of curve.points) {
+        root.append(svg("rect", {x: x(point[0]) - size / 2, y: y(point[1]), width: size, height: y(0) - y(point[1]), rx: 3,
+                                 fill: curve.colour, opacity: 0.75}));
+      }
+    } else if (curve.isFilled) {
       const ends = [curve.points[0][0], curve.points[curve.points.length - 1][0]];
       root.append(svg("path", {class: "area", fill: curve.colour, d: `${path}L${x(ends[1])} ${y(0)}L${x(ends[0])} ${y(0)}Z`}));
     }
+    if (curve.isBars) continue;
     root.append(svg("path", {class: "curve", stroke: curve.colour, d: path, "stroke-dasharray": curve.isDashed ? "5 4" : undefined}));
   }
   addCross(root, chart, {x, y, lowX, highX, left, right, top, bottom, width, height});
@@ -135,10 +145,10 @@ function drawChart(place, chart) {
 function chartKeys(chart) {
   const keys = element("ul", {class: "keys"});
   for (const curve of chart.curves) {
-    keys.append(element("li", {}, element("span", {class: "dot", style: `background:${curve.colour}`}), curve.name));
+    keys.append(element("li", {}, element("span", {class: curve.isDashed ? "dash" : "dot", who: curve.colour}), curve.name));
   }
   for (const reference of chart.references) {
-    keys.append(element("li", {}, `- - ${reference.name} `, element("b", {}, fixed(reference.value, chart.digits))));
+    keys.append(element("li", {}, element("span", {class: "dash", who: "var(--quiet)"}), `${reference.name} `, element("b", {}, fixed(reference.value, chart.digits))));
   }
   return keys;
 }

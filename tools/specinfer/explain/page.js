@@ -53,7 +53,7 @@ function showTotals() {
 function showLegend() {
   const used = new Set(rounds.flatMap((round) => round.nodes.map((node) => node[2])).filter((index) => index >= 0));
   for (const index of [...used].sort()) {
-    byId("legend").append(element("span", {}, element("span", {class: "dot", style: `background:${drafterColour(index)}`}), drafterName(index)));
+    byId("legend").append(element("span", {}, element("span", {class: "dot", who: drafterColour(index)}), drafterName(index)));
   }
   if (used.size === 0) byId("legend").textContent = "Nothing was guessed: every token comes from a pass of its own.";
 }
@@ -62,7 +62,7 @@ function showLegend() {
 function rejectedGuesses(round) {
   let last = 0;
   round.nodes.forEach((node, index) => { if (node[1] < 0 || node[3]) last = index; });
-  return round.nodes.filter((node) => node[1] === last && !node[3]).sort((a, b) => b[4] - a[4]).slice(0, 3);
+  return round.nodes.filter((node) => node[1] === last && !node[3]).sort((a, b) => b[4] - a[4]).slice(0, 2);
 }
 
 function showAnswer() {
@@ -71,7 +71,7 @@ function showAnswer() {
     const isLastOfRound = index + 1 === data.answer.length || data.answer[index + 1][2] !== roundIndex;
     if (isLastOfRound) {
       for (const node of rejectedGuesses(rounds[roundIndex])) {
-        place.append(element("span", {class: "r", who: drafterColour(node[2])}, visible(pieces[node[0]])));
+        place.append(element("span", {class: "r", who: drafterColour(node[2])}, visible(pieces[node[0]].trim())));
       }
     }
     const token = element("span", {class: drafter >= 0 ? "t g" : "t", who: drafter >= 0 ? drafterColour(drafter) : undefined}, pieces[piece]);
@@ -127,7 +127,7 @@ function showDrafters() {
   const table = element("table", {}, element("tr", {}, ...["", "drafts", "guesses", "kept", "of reached", "time"].map((name) => element("th", {}, name))));
   statistics.drafters.forEach((drafter, index) => {
     if (drafter.num_drafts === 0) return;
-    const name = element("td", {}, element("span", {class: "dot", style: `background:${drafterColour(index)}`}), drafter.name);
+    const name = element("td", {}, element("span", {class: "dot", who: drafterColour(index)}), drafter.name);
     const cells = [count(drafter.num_drafts), count(drafter.num_proposed), count(drafter.num_accepted),
                    drafter.num_reached ? fixed(100 * drafter.num_accepted / drafter.num_reached, 0) + " %" : "–", duration(drafter.microseconds)];
     table.append(element("tr", {}, name, ...cells.map((text) => element("td", {}, text))));
@@ -136,7 +136,7 @@ function showDrafters() {
   if (statistics.last_error_text) byId("drafters").append(element("p", {class: "hint"}, `Last failed draft: ${statistics.last_error_text}`));
   const reached = statistics.reached_by_depth, accepted = statistics.accepted_by_depth;
   drawChart(byId("depths"), {
-    curves: [{name: "kept, in % of the guesses that were reached", colour: "var(--c3)", isFilled: true,
+    curves: [{name: "kept, in % of the guesses that were reached", colour: "var(--c3)", isBars: true,
               points: reached.map((value, depth) => [depth + 1, value ? 100 * accepted[depth] / value : 0])}],
     references: [], xName: "depth", digits: 0});
 }

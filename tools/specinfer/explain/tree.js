@@ -6,6 +6,8 @@ const shorten = (text) => [...text].length > maxCharacters ? [...text].slice(0, 
 // Characters of a fixed-width font; those of East Asia and pictures take two places.
 const boxWidth = (label) => 16 + sum([...label].map((c) => c.codePointAt(0) > 0x2e7f ? 14.5 : 7.3));
 
+const percent = (score) => (score > 0 && score < 0.01 ? "<1" : fixed(100 * score, 0)) + "%";
+
 // The nodes as objects, and the model's own token after the walk as one more.
 function makeNodes(round, pieces) {
   const nodes = round.nodes.map(([piece, parent, drafter, accepted, score], index) => ({
@@ -49,7 +51,8 @@ function placeNodes(nodes) {
   const widths = [];
   for (const node of nodes) {
     node.label = shorten(visible(node.text)) || "∅";
-    node.width = boxWidth(node.label);
+    node.chance = node.drafter >= 0 ? percent(node.score) : "";
+    node.width = boxWidth(node.label) + (node.chance ? 6 + 6.2 * node.chance.length : 0);
     widths[node.depth] = Math.max(widths[node.depth] || 0, node.width);
   }
   const lefts = [12];
@@ -88,7 +91,8 @@ function drawTree(round, pieces, drafterName, drafterColour) {
     const box = svg("g", {class: `node ${node.kind}${isNever ? " never" : ""}`, transform: `translate(${node.x} ${node.y})`,
                           who: node.drafter >= 0 ? drafterColour(node.drafter) : "var(--faint)"},
                     svg("rect", {width: node.width, height: boxHeight}),
-                    svg("text", {x: 8, y: 15}, node.label));
+                    svg("text", {x: 8, y: 15}, node.label),
+                    svg("text", {x: node.width - 7, y: 15, class: "score", "text-anchor": "end"}, node.chance));
     box.dataset.node = node.index;
     root.append(box);
   }
