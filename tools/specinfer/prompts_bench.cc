@@ -13,12 +13,18 @@ namespace {
 // Enough to touch every weight of both models, and to guess a few times.
 constexpr uint32_t kWarmUpTokens = 16;
 
-int32_t CollectTokens(void* user_data, const specinfer_event* event) {
-  auto* tokens = static_cast<std::vector<specinfer_token>*>(user_data);
-  for (size_t i = 0; i < event->num_tokens; ++i) {
-    tokens->push_back(TokenAt(*event, i).token);
+std::vector<specinfer_token> StepThrough(specinfer_session* session,
+                                         const std::string& where) {
+  constexpr uint64_t kStepMicroseconds = 50'000;
+  std::vector<specinfer_token> tokens;
+  specinfer_event event = SPECINFER_EVENT_INIT;
+  while (event.state != SPECINFER_STEP_DONE) {
+    Check(specinfer_session_step(session, kStepMicroseconds, &event), where);
+    for (size_t i = 0; i < event.num_tokens; ++i) {
+      tokens.push_back(TokenAt(event, i).token);
+    }
   }
-  return 0;
+  return tokens;
 }
 
 size_t FirstDifference(const std::vector<specinfer_token>& a,
@@ -65,11 +71,11 @@ class PromptsRun {
     SetPrompt(session.get(), result.prompt.text);
     config_.strategy = strategies_[index];
     config_.max_tokens = max_tokens;
-    std::vector<specinfer_token> tokens;
-    Check(specinfer_session_generate(session.get(), &config_, CollectTokens,
-                                     &tokens),
-          "prompt " + Describe(result.prompt));
-    Record(session.get(), std::move(tokens), index, result);
+    const std::string where = "prompt " + Describe(result.prompt);
+    Check(specinfer_session_start(session.get(), &config_), where);
+    result.num_prompt_tokens = GetStatistics(session.get()).num_context_tokens;
+    Record(session.get(), StepThrough(session.get(), where),
+           result.strategies[index]);
   }
 
  private:
@@ -83,17 +89,14 @@ class PromptsRun {
   }
 
   static void Record(specinfer_session* session,
-                     std::vector<specinfer_token> tokens, size_t index,
-                     PromptResult& result) {
+                     std::vector<specinfer_token> tokens,
+                     StrategyResult& mine) {
     const specinfer_session_statistics statistics = GetStatistics(session);
-    StrategyResult& mine = result.strategies[index];
     mine.seconds.push_back(1e-6 *
                            static_cast<double>(statistics.decode_microseconds));
     mine.num_tokens += tokens.size();
     mine.num_rounds += statistics.num_rounds;
     mine.plan = StrategyWord(GetSpeculation(session).strategy);
-    result.num_prompt_tokens =
-        statistics.num_prefilled_tokens + statistics.num_reused_tokens;
     if (mine.seconds.size() == 1) {
       mine.tokens = std::move(tokens);
     } else if (tokens != mine.tokens && !mine.differing_position) {
@@ -187,10 +190,8 @@ void CheckSameText(const std::vector<PromptResult>& results,
     }
   }
   if (num_different == 0) return;
-  throw Failure(first + (num_different == 1
-                             ? ""
-                             : ", and " + std::to_string(num_different - 1) +
-                                   " more texts differ"));
+  throw Failure(first + "; texts that differ: " +
+                std::to_string(num_different));
 }
 
 }  // namespace specinfer_cli

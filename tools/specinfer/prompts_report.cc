@@ -181,7 +181,8 @@ std::string Number(const BenchRow& row, const char* key, const char* format) {
 }
 
 void PrintHeading(const BenchRow& row) {
-  std::printf("Answers of up to %s tokens at temperature %s",
+  std::printf("%s: answers of up to %s tokens at temperature %s",
+              row["model"].get<std::string>().c_str(),
               row["max_tokens"].dump().c_str(),
               Number(row, "temperature", "%.3g").c_str());
   const std::string draft = row["draft"].get<std::string>();
@@ -196,16 +197,17 @@ void PrintRow(const BenchRow& row, bool is_first) {
   const bool is_off = row["strategy"] == "off";
   std::string category = row["category"].get<std::string>();
   if (category == kAll) category = "all (mean of ratios)";
-  std::printf("%-20s %7s  %-10s %9s %7s %13s %7s %7s%s\n",
-              is_first ? category.c_str() : "",
+  std::printf("%-20s %7s  %-10s %9s %7s %13s", is_first ? category.c_str() : "",
               is_first ? Number(row, "prompts", "%.0f").c_str() : "",
               row["strategy"].get<std::string>().c_str(),
               Number(row, "tokens_per_second", "%.1f").c_str(),
               Number(row, "ratio_to_off", "%.2f").c_str(),
-              Number(row, "tokens_per_round", "%.2f").c_str(),
-              is_off ? "" : Number(row, "worst_ratio_to_off", "%.2f").c_str(),
-              is_off ? "" : Number(row, "worst_prompt", "%.0f").c_str(),
-              row["same_text"] == true ? "" : "  another text");
+              Number(row, "tokens_per_round", "%.2f").c_str());
+  if (!is_off) {
+    std::printf(" %7s %7s", Number(row, "worst_ratio_to_off", "%.2f").c_str(),
+                Number(row, "worst_prompt", "%.0f").c_str());
+  }
+  std::printf("%s\n", row["same_text"] == true ? "" : "  another text");
 }
 
 }  // namespace
