@@ -190,8 +190,8 @@ void CheckSameText(const std::vector<PromptResult>& results,
     }
   }
   if (num_different == 0) return;
-  throw Failure(first + "; texts that differ: " +
-                std::to_string(num_different));
+  throw Failure(first +
+                "; texts that differ: " + std::to_string(num_different));
 }
 
 }  // namespace specinfer_cli
