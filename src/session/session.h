@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "src/base/clock.h"
 #include "src/forward/pass_cost.h"
 #include "src/session/answer_text.h"
 #include "src/session/conversation.h"
@@ -72,7 +73,10 @@ struct RoundReport {
   const Walk& walk;
   const RoundTimes& times;
   const Plan& plan;
-  int32_t num_context_tokens;
+  int32_t num_context_tokens;  // before the round
+  int64_t start_us;            // since the session was created
+  double predicted_tokens;
+  double predicted_seconds;
 };
 using RoundObserver = std::function<void(const RoundReport&)>;
 
@@ -205,6 +209,7 @@ class Session {
   absl::StatusOr<bool> TakeToken(Token token, int32_t node,
                                  const PassControl& control);
   void PrepareLane();
+  void ReportRound(int32_t num_context_tokens) const;
   bool TakeBack();  // true: a banned string was found, and the tokens from its
                     // beginning are gone
   absl::Status AddLogProbability(Token token, int32_t node,
@@ -242,6 +247,7 @@ class Session {
   std::shared_ptr<Corpus> corpus_;
   bool learns_corpus_ = false;
   RoundObserver round_observer_;
+  const int64_t created_us_ = NowMicros();
   Lane lane_;
   AnswerText answer_;
   Detokenizer detokenizer_;

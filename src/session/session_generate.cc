@@ -208,10 +208,7 @@ absl::Status Session::Advance(const PassControl& control) {
   statistics_.decode_us += static_cast<uint64_t>(NowMicros() - start_us);
   SPECINFER_RETURN_IF_ERROR(status);
   ++statistics_.num_rounds;
-  if (round_observer_) {
-    round_observer_({lane_.tree, lane_.walk, lane_.times, speculation_->plan(),
-                     num_context_tokens});
-  }
+  if (round_observer_) ReportRound(num_context_tokens);
   return TakeWalk(control);
 }
 
@@ -236,6 +233,19 @@ void Session::PrepareLane() {
     room = std::min(room, lane_.num_tokens_left);
   }
   lane_.max_depth = room - 1;
+}
+
+void Session::ReportRound(int32_t num_context_tokens) const {
+  const TokenTree& tree = lane_.tree;
+  double predicted_tokens = 0.0;  // the root brings one
+  for (int32_t node = 0; node < tree.size(); ++node)
+    predicted_tokens += tree.score(node);
+  const double predicted_seconds =
+      model_->pass_times().Seconds(tree.size(), num_context_tokens) +
+      static_cast<double>(lane_.times.draft_us) * 1e-6;
+  round_observer_({lane_.tree, lane_.walk, lane_.times, speculation_->plan(),
+                   num_context_tokens, lane_.times.start_us - created_us_,
+                   predicted_tokens, predicted_seconds});
 }
 
 absl::Status Session::TakeWalk(const PassControl& control) {
