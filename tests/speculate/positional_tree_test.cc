@@ -258,13 +258,13 @@ TEST(PositionalTree, LosesLittleBySmoothingInversions) {
   std::normal_distribution<double> noise(0.0, 0.15);
   double greatest_gap = 0.0;
   for (int trial = 0; trial < 20; ++trial) {
-    std::vector<double> measured = kPaper;
+    std::vector<double> measured = {.45, .15, .1, .08, .06, .05, .04, .03};
     for (double& chance : measured) chance *= std::exp(noise(random));
-    std::swap(measured[4], measured[6]);
+    std::swap(measured[2], measured[4]);
     std::vector<double> smoothed = measured;
     MakeNonIncreasing(absl::MakeSpan(smoothed),
                       std::vector<double>(smoothed.size(), 1.0));
-    const auto program = DynamicProgram({measured}, 48, 48, 12);
+    const auto program = DynamicProgram({measured}, 48, 48, 8);
 
     const PositionalTree tree = Best({smoothed}, 48, 47);
 
@@ -280,7 +280,8 @@ TEST(PositionalTree, LosesLittleBySmoothingInversions) {
     }
   }
   RecordProperty("greatest_gap", std::to_string(greatest_gap));
-  EXPECT_LT(greatest_gap, 0.01);
+  EXPECT_GT(greatest_gap, 0.0);  // there were inversions that matter
+  EXPECT_LT(greatest_gap, 0.02);
 }
 
 struct Prices {
