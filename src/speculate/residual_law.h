@@ -15,9 +15,9 @@
 
 namespace specinfer {
 
-// Chen et al. 2024, "Sequoia", algorithm 2; with one child it is Leviathan et
-// al. 2023, section 2.3. R is the target's residual and D the draft's law over
-// the tokens not drawn yet; both are laws at every step:
+// Sequoia (Chen et al. 2024, arXiv 2402.12374, appendix F.2); with one child it
+// is Leviathan et al. 2023, section 2.3. R is the target's residual and D the
+// draft's law over the tokens not drawn yet; both are laws at every step:
 //   child s, drawn from D, is accepted with probability min(1, R(s) / D(s));
 //   when it is refused, R <- norm(max(R - D, 0)) and D <- norm(D without s).
 // "Draw from D, test, otherwise draw from the next R" has the law R, whatever

@@ -22,11 +22,11 @@ constexpr int32_t kMaxVocabulary = 4 << kQuadBits;
 
 absl::StatusOr<std::unique_ptr<SampledTree>> SampledTree::Create(
     const Limits& limits, Memory& memory) {
-  if (limits.max_nodes < 1 || limits.max_expanded < 0 ||
+  if (limits.max_nodes < 1 || limits.max_expanded < 1 ||
       limits.max_expanded > kMaxRows || limits.max_children < 1 ||
       limits.vocabulary_size < 1 || limits.vocabulary_size > kMaxVocabulary) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "a sampled tree has at least one node, up to ", kMaxRows,
+        "a sampled tree needs a node and a child of it, has up to ", kMaxRows,
         " nodes with children and a vocabulary of up to ", kMaxVocabulary));
   }
   SPECINFER_ASSIGN_OR_RETURN(

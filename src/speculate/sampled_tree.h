@@ -25,8 +25,8 @@ namespace specinfer {
 class SampledTree {
  public:
   struct Limits {
-    int32_t max_nodes = 0;     // the root included
-    int32_t max_expanded = 0;  // nodes with children: up to 1,024
+    int32_t max_nodes = 1;     // the root included
+    int32_t max_expanded = 1;  // nodes with children: up to 1,024
     int32_t max_children = 1;  // of a node; 1: a chain
     int32_t vocabulary_size = 0;
   };

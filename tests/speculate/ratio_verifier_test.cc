@@ -276,6 +276,23 @@ TEST(RatioTexts, HaveTheTargetsLawThoughTheDraftLacksItsFavourites) {
   });
 }
 
+// A draft that is certain proposes what it likes: a law of one token.
+TEST(RatioTexts, HaveTheTargetsLawThoughTheDraftIsCertain) {
+  const ToyLanguageModel target(6, 1);
+  ToyLanguageModel draft(6, 2);
+  for (Token a = 0; a < 6; ++a) {
+    for (Token b = 0; b < 6; ++b) {
+      draft.law(a, b).assign(6, 0.0f);
+      draft.law(a, b)[static_cast<size_t>((a + b) % 6)] = 1.0f;
+    }
+  }
+  Rounds rounds(target, draft, {2, 2});
+
+  ExpectTheModelsLaw(target, kNumTexts, [&](uint64_t stream) {
+    return rounds.Decode(stream, /*num_tokens=*/3);
+  });
+}
+
 // One long text instead of many: noise belongs to positions.
 TEST(RatioTexts, HaveTheTargetsLawWithinOneText) {
   const ToyLanguageModel target(5, 1), draft(5, 2);

@@ -143,7 +143,7 @@ TEST(SampledTree, StopsAtItsLimits) {
   EXPECT_TRUE(tree->tree().is_full());
 }
 
-TEST(SampledTree, RefusesASecondDrawAtANodeAndWhatIsNoLaw) {
+TEST(SampledTree, RefusesWhatIsNoLawAndNoNode) {
   const auto tree = NewTree({.max_nodes = 9,
                              .max_expanded = 1,
                              .max_children = 2,
@@ -159,15 +159,38 @@ TEST(SampledTree, RefusesASecondDrawAtANodeAndWhatIsNoLaw) {
   EXPECT_FALSE(tree->Expand(0, Law{1, -1}, 1).ok());
   EXPECT_FALSE(tree->Expand(7, Law{1, 1}, 1).ok());
   EXPECT_FALSE(tree->Expand(-1, Law{1, 1}, 1).ok());
+
   EXPECT_EQ(tree->tree().size(), 1);
   EXPECT_TRUE(tree->law(0).empty());
+  EXPECT_TRUE(tree->Expand(0, Law{1, 1}, 1).ok());  // its row was not taken
+}
 
-  ASSERT_TRUE(tree->Expand(0, Law{1, 1}, 1).ok());
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(tree->Expand(0, Law{1, 1}, 1).status()));
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(tree->Expand(1, Law{1, 1}, 1).status()));
+TEST(SampledTree, RefusesASecondDrawAtANode) {
+  const auto tree = NewTree({.max_nodes = 9,
+                             .max_expanded = 4,
+                             .max_children = 4,
+                             .vocabulary_size = 5});
+  tree->Reset(0, {});
+  ASSERT_TRUE(tree->Expand(0, kDraft, 1).ok());
+
+  EXPECT_TRUE(absl::IsFailedPrecondition(tree->Expand(0, kDraft, 1).status()));
+
   EXPECT_EQ(tree->tree().size(), 2);
+}
+
+TEST(SampledTree, RefusesMoreLawsThanItKeeps) {
+  const auto tree = NewTree({.max_nodes = 9,
+                             .max_expanded = 1,
+                             .max_children = 4,
+                             .vocabulary_size = 5});
+  tree->Reset(0, {});
+  ASSERT_TRUE(tree->Expand(0, kDraft, 1).ok());
+
+  EXPECT_TRUE(absl::IsFailedPrecondition(tree->Expand(1, kDraft, 1).status()));
+
+  EXPECT_EQ(tree->tree().size(), 2);
+  tree->Reset(0, {});
+  EXPECT_TRUE(tree->Expand(0, kDraft, 1).ok());
 }
 
 TEST(SampledTree, TakesItsMemoryFromTheBudgetOnce) {

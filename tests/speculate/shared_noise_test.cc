@@ -208,8 +208,8 @@ TEST(SharedNoiseMatching, AcceptsEverythingOfADraftThatIsTheTarget) {
   EXPECT_EQ(decoded.num_rounds, 1000u);
 }
 
-// At least (1 - TV) / (1 + TV) at each context (Daliri et al. 2025), so at
-// least at the greatest TV of all.
+// At least (1 - TV) / (1 + TV) at each context (Daliri, Musco and Suresh), so
+// at least at the greatest TV of all.
 TEST(SharedNoiseMatching, AcceptsAtLeastItsBoundOfAChain) {
   double greatest = 0.0;
   for (Token a = 0; a < 6; ++a) {
