@@ -67,6 +67,7 @@ function rejectedGuesses(round) {
 
 function showAnswer() {
   const place = byId("answer");
+  place.classList.toggle("code", data.answer.some((token) => pieces[token[0]].includes("```")));
   data.answer.forEach(([piece, drafter, roundIndex], index) => {
     const isLastOfRound = index + 1 === data.answer.length || data.answer[index + 1][2] !== roundIndex;
     if (isLastOfRound) {
