@@ -40,9 +40,9 @@
  *            that takes only a `const specinfer_model*`. Calls on the calling
  *            session itself return FAILED_PRECONDITION; other sessions may be
  *            used, but their time counts as yours.
- * Same text  With one seed the text is the same whatever the number of
- *            threads, the size of steps, cache reuse, instruction set or
- *            machine.
+ * Same text  With one seed the text is the same whatever the strategy of
+ *            speculation, the number of threads, the size of steps, cache
+ *            reuse, instruction set or machine.
  */
 #ifndef SPECINFER_H_
 #define SPECINFER_H_
@@ -467,12 +467,20 @@ typedef struct specinfer_session_config {
   uint32_t prefill_chunk_tokens; /* rows of a prefill pass, 1 to 512; 0: 128.
                                     Changes speed and memory, never text. */
   int32_t cache_type;            /* SPECINFER_CACHE_… */
+  uint32_t max_tree_nodes;       /* most tokens of one speculative pass, the
+                                    committed one included: 1 to 1,024; 0: 64. Costs
+                                    scratch memory above prefill_chunk_tokens. */
+  /* A smaller model whose guesses this one checks; NULL: none. Changes speed
+   * and memory, never text. Same engine; its vocabulary may be another one. The
+   * session keeps it alive. */
+  const specinfer_model* draft_model;
 } specinfer_session_config;
 #define SPECINFER_SESSION_CONFIG_INIT \
-  { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0, 0 }
+  { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0, 0, 0, NULL }
 
 /* Creates an empty session. `config` may be NULL.
- * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
+ * Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (the draft model belongs to
+ * another engine), RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_session_create(
     const specinfer_model* model, const specinfer_session_config* config,
     specinfer_session** out_session);
@@ -539,8 +547,33 @@ typedef struct specinfer_logit_bias {
   float bias; /* added to the logit; -INFINITY bans the token */
 } specinfer_logit_bias;
 
-#define SPECINFER_STRATEGY_AUTO 0 /* chosen by measurement */
+/* How the next tokens are guessed before the model checks them in one pass.
+ * With SPECINFER_VERIFIER_MATCH the text is the same with every strategy.
+ * specinfer/speculation.h tells what became of the guesses. */
+#define SPECINFER_STRATEGY_AUTO 0 /* chosen by measurement, round by round */
 #define SPECINFER_STRATEGY_OFF 1  /* plain decoding */
+#define SPECINFER_STRATEGY_NGRAM                                               \
+  2                                /* what followed the same tokens before, in \
+                                      this text, a corpus or what is expected */
+#define SPECINFER_STRATEGY_DRAFT 3 /* chains of the draft model */
+#define SPECINFER_STRATEGY_TREE 4  /* trees of the draft model */
+#define SPECINFER_STRATEGY_EARLY_EXIT  \
+  5 /* chains of the model's own first \
+       layers */
+
+/* Which guesses are kept. */
+#define SPECINFER_VERIFIER_MATCH                \
+  0 /* those the model draws itself, with noise \
+       that belongs to seed, stream and place */
+#define SPECINFER_VERIFIER_RATIO              \
+  1 /* ratio test of sampled chains: the same \
+       law, another text per strategy */
+#define SPECINFER_VERIFIER_WITHOUT_REPLACEMENT \
+  2 /* the same for trees whose siblings are drawn without replacement */
+
+/* What SPECINFER_STRATEGY_AUTO makes the most of. */
+#define SPECINFER_OBJECTIVE_SPEED 0  /* tokens per second */
+#define SPECINFER_OBJECTIVE_ENERGY 1 /* tokens per core-second: batteries */
 
 /* Arrays are borrowed during the call that takes the struct. */
 typedef struct specinfer_generation_config {
@@ -581,12 +614,14 @@ typedef struct specinfer_generation_config {
 
   int32_t strategy;    /* SPECINFER_STRATEGY_… */
   uint32_t ignore_end; /* non-zero: tokens that end the text are never chosen */
+  int32_t verifier;    /* SPECINFER_VERIFIER_… */
+  int32_t objective;   /* SPECINFER_OBJECTIVE_… */
 } specinfer_generation_config;
 #define SPECINFER_GENERATION_CONFIG_INIT                                      \
   {                                                                           \
     (uint32_t)sizeof(specinfer_generation_config), 0, 0.0f, 0.0f, 0.0f, 0, 0, \
         0, 0.0f, 0.0f, 0.0f, 0, 0.0f, 0.0f, 0, 0, 0, 0, NULL, 0, NULL, 0,     \
-        NULL, 0, 0, 0                                                         \
+        NULL, 0, 0, 0, 0, 0                                                   \
   }
 
 typedef struct specinfer_alternative {

@@ -29,6 +29,13 @@ absl::Status FieldError(absl::string_view field, absl::string_view problem) {
       absl::StrCat("config->", field, " ", problem));
 }
 
+absl::Status CheckChoice(int32_t value, int32_t last, const char* field,
+                         const char* names) {
+  if (value >= 0 && value <= last) return absl::OkStatus();
+  return FieldError(field, absl::StrCat("is ", value, ", which is no ", names,
+                                        " of this library"));
+}
+
 // `zero_means` replaces the 0 that stands for a default.
 absl::Status ReadFloat(float value, float min, float max, float zero_means,
                        const char* field, float* out) {
@@ -173,14 +180,16 @@ absl::StatusOr<GenerationOptions> ReadGenerationConfig(
   options.num_top_log_probabilities =
       static_cast<int32_t>(known.num_top_log_probabilities);
   options.wants_log_probabilities = known.want_log_probabilities != 0;
-  if (known.strategy != SPECINFER_STRATEGY_AUTO &&
-      known.strategy != SPECINFER_STRATEGY_OFF) {
-    return FieldError(
-        "strategy",
-        absl::StrCat("is ", known.strategy,
-                     ", which is no SPECINFER_STRATEGY_… of this library"));
-  }
-  options.strategy = known.strategy;
+  SPECINFER_RETURN_IF_ERROR(CheckChoice(known.strategy,
+                                        SPECINFER_STRATEGY_EARLY_EXIT,
+                                        "strategy", "SPECINFER_STRATEGY_…"));
+  SPECINFER_RETURN_IF_ERROR(CheckChoice(known.verifier,
+                                        SPECINFER_VERIFIER_WITHOUT_REPLACEMENT,
+                                        "verifier", "SPECINFER_VERIFIER_…"));
+  SPECINFER_RETURN_IF_ERROR(CheckChoice(known.objective,
+                                        SPECINFER_OBJECTIVE_ENERGY, "objective",
+                                        "SPECINFER_OBJECTIVE_…"));
+  options.strategy = static_cast<Strategy>(known.strategy);
   options.ignore_end = known.ignore_end != 0;
   return options;
 }

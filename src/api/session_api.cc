@@ -27,6 +27,7 @@ constexpr SizedStruct kStatistics = {
     "SPECINFER_SESSION_STATISTICS_INIT",
     SPECINFER_BYTES_UP_TO(specinfer_session_statistics, cache_bytes)};
 constexpr uint32_t kMaxPrefillChunk = 512;
+constexpr uint32_t kMaxTreeNodes = 1024;
 
 absl::StatusOr<SessionOptions> ReadConfig(
     const specinfer_session_config* config) {
@@ -55,6 +56,11 @@ absl::StatusOr<SessionOptions> ReadConfig(
         absl::StrCat("config->cache_type is ", known.cache_type,
                      ", which is no SPECINFER_CACHE_… of this library"));
   }
+  if (known.max_tree_nodes > kMaxTreeNodes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("config->max_tree_nodes is ", known.max_tree_nodes,
+                     ", the limit is ", kMaxTreeNodes));
+  }
   SessionOptions options;
   options.max_context_tokens = static_cast<int32_t>(known.max_context_tokens);
   options.drop_old_turns = known.overflow == SPECINFER_OVERFLOW_DROP_TURNS;
@@ -62,6 +68,9 @@ absl::StatusOr<SessionOptions> ReadConfig(
       static_cast<int32_t>(known.prefill_chunk_tokens);
   if (known.cache_type == SPECINFER_CACHE_Q8)
     options.cache_type = CacheType::kQ8;
+  options.max_tree_nodes = static_cast<int32_t>(known.max_tree_nodes);
+  if (known.draft_model != nullptr)
+    options.draft_model = known.draft_model->model;
   return options;
 }
 

@@ -20,11 +20,9 @@ inline std::array<uint32_t, 4> NoiseBits(const NoiseKey& key, uint32_t quad) {
                            static_cast<uint32_t>(key.stream >> 32)});
 }
 
-// -ln(-ln(1 - w)) for w = (bits + 0.5) / 2^32. Precise where the noise is great
-// (w near 0), so that the greatest of 200,000 tokens is as likely as it should
-// be.
-inline float GumbelNoise(uint32_t bits) {
-  float exponential;  // -ln(1 - w)
+// -ln(1 - w) for w = (bits + 0.5) / 2^32. Precise near 0, so that the least of
+// 200,000 tokens' is as small as it should be.
+inline float ExponentialNoise(uint32_t bits) {
   if (bits < 0x80000000u) {
     const float w = (static_cast<float>(bits) + 0.5f) * 0x1p-32f;
     const float s = w / (2.0f - w);
@@ -37,12 +35,13 @@ inline float GumbelNoise(uint32_t bits) {
     p = std::fmaf(p, z, 2.0f / 5.0f);
     p = std::fmaf(p, z, 2.0f / 3.0f);
     p = std::fmaf(p, z, 2.0f);
-    exponential = s * p;
-  } else {
-    exponential = -Log((static_cast<float>(~bits) + 0.5f) * 0x1p-32f);
+    return s * p;
   }
-  return -Log(exponential);
+  return -Log((static_cast<float>(~bits) + 0.5f) * 0x1p-32f);
 }
+
+// -ln(-ln(1 - w)) of the same w.
+inline float GumbelNoise(uint32_t bits) { return -Log(ExponentialNoise(bits)); }
 
 // At least GumbelNoise of these bits, and cheap.
 inline float GumbelNoiseBound(uint32_t bits) {

@@ -119,12 +119,14 @@ inline constexpr size_t CacheBytesPerLayer(int64_t kv_heads, int64_t head_dim,
 struct AttentionSequence {
   absl::Span<const CachePage> pages;
   int32_t num_committed = 0;
-  int32_t first_row = 0;  // rows [first_row, first_row + num_nodes) of the pass
-                          // are this sequence's nodes, in order
   int32_t num_nodes = 0;
+  // Nodes before it were stored by earlier passes. Row first_row + i of the
+  // pass is node first_node + i.
+  int32_t first_node = 0;
+  int32_t first_row = 0;
   absl::Span<const int32_t>
-      depths;  // [num_nodes]; node i of a chain has depth i
-  // Row i's path from the root to itself: bit j of words [i · words, (i + 1) ·
+      depths;  // [num_nodes]; empty: a chain, node i has depth i
+  // Node i's path from the root to itself: bit j of words [i · words, (i + 1) ·
   // words), words = ceil(num_nodes / 64). Empty: a chain, each node sees the
   // nodes before it.
   absl::Span<const uint64_t> path_bits;
@@ -235,6 +237,8 @@ struct HeadArgs {
   const Weight* weight = nullptr;  // [vocabulary, width]
   float multiplier = 1.0f;         // of every logit
   float soft_cap = 0.0f;           // 0: none
+  // Only the first tokens of the vocabulary exist, for drafting; 0: all.
+  int32_t num_tokens = 0;
   absl::Span<const HeadQuery> queries;
 };
 

@@ -49,11 +49,17 @@ StreamLimits Limits(const Architecture& a, int32_t max_rows,
 }  // namespace
 
 Decoder::Decoder(const Architecture& architecture, const CacheLayout& layout,
-                 const Weights& weights, int32_t max_rows)
+                 const Weights& weights, int32_t max_rows,
+                 const DecoderCut& cut)
     : architecture_(architecture),
       layout_(layout),
       weights_(weights),
-      max_rows_(max_rows) {}
+      max_rows_(max_rows),
+      num_layers_(cut.num_layers > 0
+                      ? std::min(static_cast<size_t>(cut.num_layers),
+                                 weights.layers.size())
+                      : weights.layers.size()),
+      num_head_tokens_(cut.num_head_tokens) {}
 
 uint64_t Decoder::PlanBytes(const Backend& backend,
                             const Architecture& architecture, int32_t max_rows,
@@ -65,9 +71,9 @@ uint64_t Decoder::PlanBytes(const Backend& backend,
 absl::StatusOr<std::unique_ptr<Decoder>> Decoder::Create(
     Backend& backend, const Architecture& architecture,
     const CacheLayout& layout, const Weights& weights, int32_t max_rows,
-    int32_t max_answer_rows) {
+    int32_t max_answer_rows, const DecoderCut& cut) {
   std::unique_ptr<Decoder> decoder(
-      new Decoder(architecture, layout, weights, max_rows));
+      new Decoder(architecture, layout, weights, max_rows, cut));
   SPECINFER_RETURN_IF_ERROR(decoder->Allocate(backend, max_answer_rows));
   return decoder;
 }
@@ -91,7 +97,6 @@ absl::Status Decoder::Allocate(Backend& backend, int32_t max_answer_rows) {
 
   const size_t rows = static_cast<size_t>(max_rows_);
   tokens_.reserve(rows);
-  depths_.reserve(rows);
   cos_sin_.resize(a.ropes.size());
   for (std::vector<float>& table : cos_sin_)
     table.resize(rows * static_cast<size_t>(a.rotary_dims));
@@ -102,23 +107,24 @@ absl::Status Decoder::Allocate(Backend& backend, int32_t max_answer_rows) {
 
 void Decoder::PlanRows(absl::Span<const SequenceNodes> batch) {
   tokens_.clear();
-  depths_.clear();
   for (std::vector<AttentionSequence>& group : sequences_) group.clear();
   for (const SequenceNodes& nodes : batch) {
     const int32_t first_row = static_cast<int32_t>(tokens_.size());
     const int32_t num_nodes = static_cast<int32_t>(nodes.tokens.size());
     const int32_t num_committed = nodes.sequence->num_committed();
-    tokens_.insert(tokens_.end(), nodes.tokens.begin(), nodes.tokens.end());
-    for (int32_t i = 0; i < num_nodes; ++i) {
-      depths_.push_back(
-          nodes.depths.empty() ? i : nodes.depths[static_cast<size_t>(i)]);
+    tokens_.insert(tokens_.end(), nodes.tokens.begin() + nodes.first_node,
+                   nodes.tokens.end());
+    for (int32_t node = nodes.first_node; node < num_nodes; ++node) {
+      const int32_t depth =
+          nodes.depths.empty() ? node : nodes.depths[static_cast<size_t>(node)];
+      const size_t row =
+          static_cast<size_t>(first_row + node - nodes.first_node);
       for (size_t r = 0; r < cos_sin_.size(); ++r) {
         const Rope& rope = architecture_.ropes[r];
-        float* out = cos_sin_[r].data() + static_cast<size_t>(first_row + i) *
-                                              rope.frequencies.size() * 2;
+        float* out = cos_sin_[r].data() + row * rope.frequencies.size() * 2;
         for (const double frequency : rope.frequencies) {
           const SinCos turn =
-              ComputeSinCos((num_committed + depths_.back()) * frequency);
+              ComputeSinCos((num_committed + depth) * frequency);
           *out++ = turn.cos * rope.magnitude;
           *out++ = turn.sin * rope.magnitude;
         }
@@ -128,10 +134,10 @@ void Decoder::PlanRows(absl::Span<const SequenceNodes> batch) {
       sequences_[g].push_back({
           .pages = nodes.sequence->pages(static_cast<int32_t>(g)),
           .num_committed = num_committed,
-          .first_row = first_row,
           .num_nodes = num_nodes,
-          .depths = absl::MakeConstSpan(depths_).subspan(
-              static_cast<size_t>(first_row)),
+          .first_node = nodes.first_node,
+          .first_row = first_row,
+          .depths = nodes.depths,
           .path_bits = nodes.path_bits,
       });
     }
@@ -156,9 +162,9 @@ absl::Status Decoder::RunPass(const ForwardAnswer& answer) {
                       .tokens = tokens_,
                       .multiplier = architecture_.embedding_multiplier,
                       .out = residual}));
-  for (size_t layer = 0; layer < weights_.layers.size(); ++layer) {
+  for (size_t layer = 0; layer < num_layers_; ++layer) {
     SPECINFER_RETURN_IF_ERROR(Attention(layer));
-    const bool is_last = layer + 1 == weights_.layers.size();
+    const bool is_last = layer + 1 == num_layers_;
     if (is_last && answer.rows.empty())
       break;  // a prompt's chunk is here for its keys and values alone
     SPECINFER_RETURN_IF_ERROR(FeedForward(layer));
@@ -287,6 +293,7 @@ absl::Status Decoder::Head(absl::Span<const HeadQuery> queries) {
                         .weight = &weights_.head(),
                         .multiplier = architecture_.logit_multiplier,
                         .soft_cap = architecture_.logit_soft_cap,
+                        .num_tokens = num_head_tokens_,
                         .queries = queries});
 }
 

@@ -24,14 +24,24 @@ struct SequenceNodes {
   absl::Span<const Token> tokens;        // in topological order, the root first
   absl::Span<const int32_t> depths;      // [tokens]; empty: a chain
   absl::Span<const uint64_t> path_bits;  // as AttentionSequence; empty: a chain
+  // Nodes before it are in their slots from earlier passes since the last
+  // commit; the pass computes the rest.
+  int32_t first_node = 0;
 };
 
-// What a pass should tell. Rows count the nodes of all sequences in order.
+// What a pass should tell. Rows count the computed nodes of all sequences in
+// order.
 struct ForwardAnswer {
   absl::Span<const int32_t> rows;       // whose last hidden states are kept;
                                         // HeadQuery::row indexes this list
   absl::Span<const HeadQuery> queries;  // asked of those
   absl::Span<float> hidden;  // [rows, hidden_size], normalised; may be empty
+};
+
+// A part of the network, for drafting; 0: all of it.
+struct DecoderCut {
+  int32_t num_layers = 0;       // the first ones, then norm and head
+  int32_t num_head_tokens = 0;  // the first ones of the vocabulary
 };
 
 // Not thread-safe; owns the stream and the scratch memory of its passes.
@@ -43,7 +53,7 @@ class Decoder {
   static absl::StatusOr<std::unique_ptr<Decoder>> Create(
       Backend& backend, const Architecture& architecture,
       const CacheLayout& layout, const Weights& weights, int32_t max_rows,
-      int32_t max_answer_rows);
+      int32_t max_answer_rows, const DecoderCut& cut = {});
   // What Create will take.
   static uint64_t PlanBytes(const Backend& backend,
                             const Architecture& architecture, int32_t max_rows,
@@ -66,7 +76,7 @@ class Decoder {
 
  private:
   Decoder(const Architecture& architecture, const CacheLayout& layout,
-          const Weights& weights, int32_t max_rows);
+          const Weights& weights, int32_t max_rows, const DecoderCut& cut);
   absl::Status Allocate(Backend& backend, int32_t max_answer_rows);
   void PlanRows(absl::Span<const SequenceNodes> batch);
   absl::Status RunPass(const ForwardAnswer& answer);
@@ -78,6 +88,8 @@ class Decoder {
   const CacheLayout& layout_;
   const Weights& weights_;
   const int32_t max_rows_;
+  const size_t num_layers_;
+  const int32_t num_head_tokens_;  // 0: all
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Buffer> scratch_;
   bool is_paused_ = false;
@@ -86,7 +98,6 @@ class Decoder {
   int32_t num_rows_ = 0;
   int32_t num_answer_rows_ = 0;  // of the last pass that asked for any
   std::vector<Token> tokens_;
-  std::vector<int32_t> depths_;
   std::vector<std::vector<float>>
       cos_sin_;  // per rope: [rows, rotary_dims / 2, 2]
   std::vector<std::vector<AttentionSequence>> sequences_;  // per cache group

@@ -11,6 +11,7 @@
 
 #include "src/backend/stream.h"
 #include "src/sample/sampling.h"
+#include "src/speculate/planner.h"
 
 namespace specinfer {
 
@@ -23,7 +24,7 @@ struct GenerationOptions {
   bool wants_log_probabilities = false;
   std::vector<std::string> stop_strings;
   std::vector<std::string> banned_strings;
-  int32_t strategy = 0;
+  Strategy strategy = Strategy::kAuto;
   bool ignore_end = false;
 };
 

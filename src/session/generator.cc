@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/clock.h"
 #include "src/base/float_control.h"
 #include "src/base/status_macros.h"
 
@@ -23,15 +24,17 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(
   generator->batch_.reserve(static_cast<size_t>(max_rows));
   generator->rows_.reserve(static_cast<size_t>(max_rows));
   generator->queries_.reserve(static_cast<size_t>(max_rows));
+  generator->path_.reserve(static_cast<size_t>(max_rows));
   return generator;
 }
 
 absl::StatusOr<int32_t> Generator::Prefill(Sequence& sequence,
                                            absl::Span<const Token> text,
+                                           int32_t max_tokens,
                                            const PassControl& control) {
   const int32_t num_left =
       static_cast<int32_t>(text.size()) - 1 - sequence.num_committed();
-  const int32_t num_nodes = std::min(num_left, max_rows());
+  const int32_t num_nodes = std::min(num_left, max_tokens);
   if (num_nodes <= 0) return 0;
   const absl::Span<const Token> nodes =
       text.subspan(static_cast<size_t>(sequence.num_committed()),
@@ -64,37 +67,59 @@ absl::Status Generator::ForwardUncommitted(Sequence& sequence,
 absl::Status Generator::Round(absl::Span<Lane* const> lanes,
                               const PassControl& control) {
   const ScopedFloatControl float_control;
-  if (!decoder_->is_paused()) SPECINFER_RETURN_IF_ERROR(Draft(lanes));
-  SPECINFER_RETURN_IF_ERROR(
-      decoder_->Forward(batch_, {.rows = rows_, .queries = queries_}, control));
-  int32_t first_row = 0;
-  for (Lane* lane : lanes) {
-    SPECINFER_RETURN_IF_ERROR(Verify(*lane, first_row, control));
-    first_row += lane->tree.size();
+  if (!decoder_->is_paused()) {
+    SPECINFER_RETURN_IF_ERROR(Draft(lanes, control));
+    SPECINFER_RETURN_IF_ERROR(PreparePass(lanes));
   }
-  for (Lane* lane : lanes)
-    SPECINFER_RETURN_IF_ERROR(
-        lane->sequence->Commit(lane->walk.path, decoder_->stream()));
+  SPECINFER_RETURN_IF_ERROR(Forward(lanes, control));
+  SPECINFER_RETURN_IF_ERROR(Verify(lanes, control));
+  SPECINFER_RETURN_IF_ERROR(Commit(lanes));
+  Accept(lanes);
   return absl::OkStatus();
 }
 
-// Plain decoding: the root is the whole tree.
-absl::Status Generator::Draft(absl::Span<Lane* const> lanes) {
+absl::Status Generator::Draft(absl::Span<Lane* const> lanes,
+                              const PassControl& control) {
+  while (num_drafted_ < lanes.size()) {
+    const absl::Status status = DraftLane(*lanes[num_drafted_], control);
+    if (!status.ok()) {
+      if (!absl::IsDeadlineExceeded(status)) num_drafted_ = 0;
+      return status;
+    }
+    ++num_drafted_;
+  }
+  num_drafted_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status Generator::DraftLane(Lane& lane, const PassControl& control) {
+  const int64_t start_us = NowMicros();
+  if (!lane.is_drafting) {
+    lane.times = {.start_us = start_us};
+    lane.is_drafting = true;
+  } else {
+    lane.times.was_stopped = true;
+  }
+  absl::Status status;
+  if (lane.speculation == nullptr) {
+    lane.tree.Reset(lane.text.back());
+  } else {
+    status = lane.speculation->Draft(lane.text, lane.sequence->num_committed(),
+                                     lane.max_depth, lane.num_tokens_left,
+                                     control, &lane.tree);
+  }
+  lane.times.draft_us += NowMicros() - start_us;
+  if (!absl::IsDeadlineExceeded(status)) lane.is_drafting = false;
+  return status;
+}
+
+absl::Status Generator::PreparePass(absl::Span<Lane* const> lanes) {
   batch_.clear();
   rows_.clear();
   queries_.clear();
   for (Lane* lane : lanes) {
-    lane->tree.Reset(lane->text.back());
     SPECINFER_RETURN_IF_ERROR(lane->sequence->Prepare(lane->tree.size()));
-    for (int32_t node = 0; node < lane->tree.size(); ++node) {
-      const int32_t row = static_cast<int32_t>(rows_.size());
-      const int64_t position =
-          static_cast<int64_t>(lane->text.size()) + lane->tree.depth(node);
-      queries_.push_back(lane->sampler->Ask(
-          row, position, lane->text, /*path=*/{}, lane->banned,
-          &lane->slots[static_cast<size_t>(node)]));
-      rows_.push_back(row);
-    }
+    AskOfLane(*lane);
     batch_.push_back({.sequence = lane->sequence,
                       .tokens = lane->tree.tokens(),
                       .depths = lane->tree.is_chain()
@@ -105,8 +130,54 @@ absl::Status Generator::Draft(absl::Span<Lane* const> lanes) {
   return absl::OkStatus();
 }
 
-absl::Status Generator::Verify(Lane& lane, int32_t first_row,
+// What the target would choose at each node, the path to it being its text.
+void Generator::AskOfLane(Lane& lane) {
+  for (int32_t node = 0; node < lane.tree.size(); ++node) {
+    const int32_t row = static_cast<int32_t>(rows_.size());
+    const int64_t position =
+        static_cast<int64_t>(lane.text.size()) + lane.tree.depth(node);
+    lane.tree.GetPath(node, &path_);
+    queries_.push_back(
+        lane.sampler->Ask(row, position, lane.text, path_,
+                          node == 0 ? lane.banned : absl::Span<const Token>(),
+                          &lane.slots[static_cast<size_t>(node)]));
+    rows_.push_back(row);
+  }
+}
+
+absl::Status Generator::Forward(absl::Span<Lane* const> lanes,
+                                const PassControl& control) {
+  const int64_t start_us = NowMicros();
+  const bool was_paused = decoder_->is_paused();
+  const absl::Status status =
+      decoder_->Forward(batch_, {.rows = rows_, .queries = queries_}, control);
+  const int64_t duration_us = NowMicros() - start_us;
+  for (Lane* lane : lanes) {
+    lane->times.forward_us += duration_us;
+    lane->times.was_stopped |= was_paused;
+  }
+  if (status.ok() && !was_paused && lanes.size() == 1) {
+    model_.pass_times().Record(static_cast<int32_t>(rows_.size()),
+                               lanes[0]->sequence->num_committed(),
+                               static_cast<double>(duration_us) * 1e-6);
+  }
+  return status;
+}
+
+absl::Status Generator::Verify(absl::Span<Lane* const> lanes,
                                const PassControl& control) {
+  int32_t first_row = 0;
+  for (Lane* lane : lanes) {
+    const int64_t start_us = NowMicros();
+    SPECINFER_RETURN_IF_ERROR(VerifyLane(*lane, first_row, control));
+    lane->times.verify_us = NowMicros() - start_us;
+    first_row += lane->tree.size();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Generator::VerifyLane(Lane& lane, int32_t first_row,
+                                   const PassControl& control) {
   const auto choose = [&](int32_t node) -> absl::StatusOr<Token> {
     SampleSlot& slot = lane.slots[static_cast<size_t>(node)];
     Token token = lane.sampler->Choose(slot);
@@ -126,6 +197,24 @@ absl::Status Generator::Verify(Lane& lane, int32_t first_row,
     return token;
   };
   return MatchVerify(lane.tree, choose, &lane.walk);
+}
+
+absl::Status Generator::Commit(absl::Span<Lane* const> lanes) {
+  for (Lane* lane : lanes) {
+    const int64_t start_us = NowMicros();
+    SPECINFER_RETURN_IF_ERROR(
+        lane->sequence->Commit(lane->walk.path, decoder_->stream()));
+    lane->times.commit_us = NowMicros() - start_us;
+  }
+  return absl::OkStatus();
+}
+
+void Generator::Accept(absl::Span<Lane* const> lanes) {
+  for (Lane* lane : lanes) {
+    if (lane->speculation != nullptr)
+      lane->speculation->Accept(lane->text, lane->tree, lane->walk,
+                                lane->times);
+  }
 }
 
 }  // namespace specinfer

@@ -14,6 +14,7 @@
 #include "src/forward/decoder.h"
 #include "src/sample/sampler.h"
 #include "src/session/model.h"
+#include "src/speculate/speculation.h"
 #include "src/speculate/token_tree.h"
 #include "src/speculate/verifier.h"
 
@@ -25,13 +26,19 @@ struct Lane {
   explicit Lane(int32_t max_nodes);
 
   Sequence* sequence = nullptr;
-  absl::Span<const Token> text;    // the caller sets it before each round
-  absl::Span<const Token> banned;  // never chosen at the root, in this round
+  Speculation* speculation = nullptr;  // null: plain decoding
   Sampler* sampler = nullptr;
+  // The caller sets these before each round.
+  absl::Span<const Token> text;
+  absl::Span<const Token> banned;  // never chosen at the root
+  int32_t max_depth = 0;           // of guesses below the root
+  int32_t num_tokens_left = 0;     // of the answer; 0: not known
 
   TokenTree tree;
   std::vector<SampleSlot> slots;  // by node
   Walk walk;                      // the outcome of the last round
+  RoundTimes times;               // of the round
+  bool is_drafting = false;       // stopped in the middle of a draft
 };
 
 // Runs passes of one model for any number of lanes. Not thread-safe.
@@ -47,22 +54,29 @@ class Generator {
       const Model& model, int32_t max_rows,
       CacheType cache_type = CacheType::kF16);
 
-  // Feeds the next chunk of up to `max_rows` tokens of `text` that its sequence
-  // does not hold, short of the last one, which is the root of the first round.
-  // Returns how many tokens were fed; 0: there is nothing left.
+  // Feeds the next chunk of up to `max_tokens` tokens of `text` that its
+  // sequence does not hold, short of the last one, which is the root of the
+  // first round. Returns how many tokens were fed; 0: there is nothing left.
+  // REQUIRES: max_tokens <= max_rows().
   absl::StatusOr<int32_t> Prefill(Sequence& sequence,
                                   absl::Span<const Token> text,
+                                  int32_t max_tokens,
                                   const PassControl& control);
 
-  // One round for each lane, in one pass. The tokens it adds are in each lane's
-  // walk.
+  // One round for each lane: plan and draft its tree, score all trees in one
+  // pass, walk each as far as the target agrees, commit, and let the drafters
+  // know. The tokens it adds are in each lane's walk.
   absl::Status Round(absl::Span<Lane* const> lanes, const PassControl& control);
 
-  // Gives up a call that stopped in the middle.
-  void Abandon() { decoder_->Abandon(); }
+  // Gives up a call that stopped in the middle. Drafts that it left are given
+  // up by Speculation::Rollback.
+  void Abandon() {
+    decoder_->Abandon();
+    num_drafted_ = 0;
+  }
 
-  // The model's own law at the token a lane's last round chose first, for
-  // log-probabilities.
+  // The model's own law at nodes of the last round, for log-probabilities; of
+  // several lanes the nodes follow each other.
   absl::Status Ask(absl::Span<const HeadQuery> queries,
                    const PassControl& control) {
     return decoder_->Ask(queries, control);
@@ -83,15 +97,26 @@ class Generator {
 
  private:
   explicit Generator(const Model& model) : model_(model) {}
-  absl::Status Draft(absl::Span<Lane* const> lanes);
-  absl::Status Verify(Lane& lane, int32_t first_row,
+  absl::Status Draft(absl::Span<Lane* const> lanes, const PassControl& control);
+  absl::Status DraftLane(Lane& lane, const PassControl& control);
+  absl::Status PreparePass(absl::Span<Lane* const> lanes);
+  void AskOfLane(Lane& lane);
+  absl::Status Forward(absl::Span<Lane* const> lanes,
+                       const PassControl& control);
+  absl::Status Verify(absl::Span<Lane* const> lanes,
                       const PassControl& control);
+  absl::Status VerifyLane(Lane& lane, int32_t first_row,
+                          const PassControl& control);
+  absl::Status Commit(absl::Span<Lane* const> lanes);
+  void Accept(absl::Span<Lane* const> lanes);
 
   const Model& model_;
   std::unique_ptr<Decoder> decoder_;
   std::vector<SequenceNodes> batch_;
   std::vector<int32_t> rows_;
   std::vector<HeadQuery> queries_;
+  std::vector<Token> path_;
+  size_t num_drafted_ = 0;  // lanes whose trees are ready
 };
 
 }  // namespace specinfer

@@ -9,6 +9,7 @@
 #include "src/forward/decoder.h"
 #include "src/forward/pass_cost.h"
 #include "src/session/session.h"
+#include "xxhash.h"
 
 namespace specinfer {
 namespace {
@@ -57,6 +58,7 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
                   options.Progress()));
   model->PrepareChat();
   model->PrepareTokenSets();
+  model->PreparePassTimes();
   return model;
 }
 
@@ -106,6 +108,76 @@ void Model::PrepareTokenSets() {
     if (static_cast<size_t>(token) < vocabulary_size)
       ClearBit(endless_tokens_, static_cast<size_t>(token));
   }
+}
+
+DecoderCut Model::draft_cut() const {
+  // Merges come in the order of their frequency, so the first tokens are the
+  // frequent ones.
+  constexpr int32_t kFrequentTokens = 32768;
+  DecoderCut cut;
+  if (architecture_.vocabulary_size > kFrequentTokens)
+    cut.num_head_tokens = kFrequentTokens;
+  return cut;
+}
+
+DecoderCut Model::early_exit_cut() const {
+  DecoderCut cut = draft_cut();
+  cut.num_layers =
+      std::max(1, static_cast<int32_t>(architecture_.layers.size()) / 3);
+  return cut;
+}
+
+uint64_t Model::VocabularyFingerprint() const {
+  std::call_once(fingerprint_once_, [this] {
+    uint64_t hash = 0;
+    uint64_t last = 0;  // of the last token that has text: no padding
+    for (Token token = 0; token < architecture_.vocabulary_size; ++token) {
+      const std::string_view bytes =
+          tokenizer_->TokenBytes(token, /*show_special=*/true);
+      hash = XXH3_64bits_withSeed(bytes.data(), bytes.size(), hash + 1);
+      if (tokenizer_->HasText(token)) last = hash;
+    }
+    vocabulary_fingerprint_ = last;
+  });
+  return vocabulary_fingerprint_;
+}
+
+// Before anything is timed a pass is believed to read its weights at a common
+// speed: what counts is the ratio between models.
+void Model::PreparePassTimes() {
+  constexpr double kBytesPerSecond = 25e9;
+  constexpr double kProductsPerSecond = 40e9;
+  const double cache_bytes =
+      static_cast<double>(f16_cache_layout_.bytes_per_token());
+  const double products = 2.0 * architecture_.heads * architecture_.head_dim;
+  const auto make = [&](const DecoderCut& cut) {
+    const size_t num_layers = cut.num_layers > 0
+                                  ? static_cast<size_t>(cut.num_layers)
+                                  : weights_.layers.size();
+    double num_bytes = static_cast<double>(weights_.head().packed_bytes);
+    if (cut.num_head_tokens > 0) {
+      num_bytes *= static_cast<double>(cut.num_head_tokens) /
+                   architecture_.vocabulary_size;
+    }
+    for (size_t i = 0; i < num_layers; ++i) {
+      const LayerWeights& layer = weights_.layers[i];
+      for (const LinearWeights* linear :
+           {&layer.query, &layer.key, &layer.value, &layer.attention_output,
+            &layer.gate, &layer.up, &layer.down})
+        num_bytes += static_cast<double>(linear->weight->packed_bytes);
+    }
+    const double part = static_cast<double>(num_layers) /
+                        static_cast<double>(weights_.layers.size());
+    PassTimesPrior prior;
+    prior.seconds = num_bytes / kBytesPerSecond;
+    prior.context_weight = cache_bytes * part / num_bytes;
+    prior.row_context_weight = products * static_cast<double>(num_layers) /
+                               kProductsPerSecond / prior.seconds;
+    return std::make_unique<PassTimes>(prior);
+  };
+  pass_times_ = make({});
+  draft_times_ = make(draft_cut());
+  early_exit_times_ = make(early_exit_cut());
 }
 
 absl::StatusOr<MachineRates> Model::Measure() const {

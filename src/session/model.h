@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,11 @@
 
 #include "src/backend/engine.h"
 #include "src/forward/cache_layout.h"
+#include "src/forward/decoder.h"
 #include "src/model/architecture.h"
 #include "src/model/model_file.h"
 #include "src/model/weights.h"
+#include "src/speculate/pass_times.h"
 #include "src/text/chat_template.h"
 #include "src/text/tokenizer.h"
 
@@ -65,6 +68,20 @@ class Model {
     return type == CacheType::kQ8 ? q8_cache_layout_ : f16_cache_layout_;
   }
 
+  // What passes take, learnt by all sessions: of the network, of what drafts
+  // for a greater one (draft_cut), and of what drafts for itself.
+  PassTimes& pass_times() const { return *pass_times_; }
+  PassTimes& draft_times() const { return *draft_times_; }
+  PassTimes& early_exit_times() const { return *early_exit_times_; }
+  // A draft knows frequent tokens alone: reading the rest of the head costs
+  // more than it brings.
+  DecoderCut draft_cut() const;
+  DecoderCut early_exit_cut() const;
+
+  // Of what all tokens stand for: models with the same one share tokens, though
+  // their embeddings may be padded differently. Computed when first asked for.
+  uint64_t VocabularyFingerprint() const;
+
   // What bounds this model's passes on this machine, now.
   absl::StatusOr<MachineRates> Measure() const;
 
@@ -91,6 +108,7 @@ class Model {
   Model() = default;
   void PrepareChat();
   void PrepareTokenSets();
+  void PreparePassTimes();
 
   // Members die in reverse order: the engine last.
   std::shared_ptr<const Engine> engine_;
@@ -104,6 +122,9 @@ class Model {
   std::vector<uint64_t> samplable_tokens_;
   std::vector<uint64_t> endless_tokens_;
   std::vector<uint64_t> dry_breakers_;
+  std::unique_ptr<PassTimes> pass_times_, draft_times_, early_exit_times_;
+  mutable std::once_flag fingerprint_once_;
+  mutable uint64_t vocabulary_fingerprint_ = 0;
 };
 
 }  // namespace specinfer

@@ -12,7 +12,8 @@ namespace {
 constexpr int32_t kDefaultContext = 4096;
 constexpr int32_t kDefaultChunk = 128;
 constexpr int32_t kMaxChunk = 512;
-constexpr int32_t kMaxNodes = 1;  // of a round's tree
+constexpr int32_t kDefaultTreeNodes = 64;
+constexpr int32_t kMaxTreeNodes = 1024;
 
 SessionOptions Resolve(SessionOptions options,
                        const Architecture& architecture) {
@@ -23,6 +24,9 @@ SessionOptions Resolve(SessionOptions options,
     options.prefill_chunk_tokens = kDefaultChunk;
   options.prefill_chunk_tokens =
       std::min(options.prefill_chunk_tokens, options.max_context_tokens);
+  if (options.max_tree_nodes == 0) options.max_tree_nodes = kDefaultTreeNodes;
+  options.max_tree_nodes =
+      std::min(options.max_tree_nodes, options.max_context_tokens);
   return options;
 }
 
@@ -32,7 +36,7 @@ Session::Session(std::shared_ptr<const Model> model,
                  const SessionOptions& options)
     : model_(std::move(model)),
       options_(options),
-      lane_(kMaxNodes),
+      lane_(options.max_tree_nodes),
       detokenizer_(model_->tokenizer()) {}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(
@@ -50,17 +54,23 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(
                                           options.prefill_chunk_tokens,
                                           ", must be from 1 to ", kMaxChunk));
   }
+  if (options.max_tree_nodes < 0 || options.max_tree_nodes > kMaxTreeNodes) {
+    return absl::InvalidArgumentError(
+        Cat("max_tree_nodes is ", options.max_tree_nodes,
+            ", must be from 1 to ", kMaxTreeNodes));
+  }
   const SessionOptions resolved = Resolve(options, architecture);
   std::unique_ptr<Session> session(new Session(std::move(model), resolved));
   SPECINFER_ASSIGN_OR_RETURN(
       session->generator_,
-      Generator::Create(*session->model_, resolved.prefill_chunk_tokens,
+      Generator::Create(*session->model_, session->max_rows(),
                         resolved.cache_type));
   SPECINFER_ASSIGN_OR_RETURN(
       session->sequence_,
       Sequence::Create(*session->model_->engine().backend,
                        session->cache_layout(), resolved.max_context_tokens,
-                       resolved.prefill_chunk_tokens));
+                       session->max_rows()));
+  SPECINFER_RETURN_IF_ERROR(session->CreateDrafters());
   session->tokens_.reserve(static_cast<size_t>(resolved.max_context_tokens));
   session->statistics_.max_context_tokens = resolved.max_context_tokens;
   return session;
@@ -71,9 +81,10 @@ uint64_t Session::PlanBytes(const Backend& backend,
                             const CacheLayout& layout, int32_t context_tokens) {
   const SessionOptions options =
       Resolve({.max_context_tokens = context_tokens}, architecture);
-  const int32_t chunk = options.prefill_chunk_tokens;
-  const int32_t num_slots = options.max_context_tokens + chunk;
-  return Decoder::PlanBytes(backend, architecture, chunk, chunk) +
+  const int32_t max_rows =
+      std::max(options.prefill_chunk_tokens, options.max_tree_nodes);
+  const int32_t num_slots = options.max_context_tokens + max_rows;
+  return Decoder::PlanBytes(backend, architecture, max_rows, max_rows) +
          Sequence::PlanBytes(layout, num_slots);
 }
 
@@ -105,6 +116,8 @@ absl::Status Session::CheckRoom(size_t num_tokens) const {
 
 void Session::AbandonAnswer() {
   generator_->Abandon();
+  lane_.is_drafting = false;
+  speculation_->Rollback(tokens_.size());
   is_answering_ = false;
   pending_ = absl::OkStatus();
 }
@@ -126,6 +139,7 @@ size_t Session::ReplaceTokens(std::vector<Token> tokens) {
                           tokens.begin());
   const size_t num_cached =
       static_cast<size_t>(sequence_->Truncate(static_cast<int32_t>(num_kept)));
+  speculation_->Rollback(num_kept);
   tokens_.assign(tokens.begin(), tokens.end());
   return std::min(num_cached, num_kept);
 }
@@ -212,6 +226,7 @@ absl::Status Session::Truncate(size_t num_tokens) {
   AbandonAnswer();
   tokens_.resize(num_tokens);
   sequence_->Truncate(static_cast<int32_t>(num_tokens));
+  speculation_->Rollback(num_tokens);
   ForgetConversation();
   return absl::OkStatus();
 }
@@ -220,9 +235,9 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Fork() {
   std::unique_ptr<Session> fork(new Session(model_, options_));
   SPECINFER_ASSIGN_OR_RETURN(
       fork->generator_,
-      Generator::Create(*model_, options_.prefill_chunk_tokens,
-                        options_.cache_type));
+      Generator::Create(*model_, max_rows(), options_.cache_type));
   SPECINFER_ASSIGN_OR_RETURN(fork->sequence_, sequence_->Fork());
+  SPECINFER_RETURN_IF_ERROR(fork->ForkDrafters(*this));
   fork->tokens_.reserve(static_cast<size_t>(options_.max_context_tokens));
   fork->tokens_.assign(tokens_.begin(), tokens_.end());
   fork->conversation_ = conversation_;

@@ -3,11 +3,14 @@
 #ifndef SPECINFER_SRC_SESSION_SESSION_H_
 #define SPECINFER_SRC_SESSION_SESSION_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -15,12 +18,17 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "src/base/clock.h"
 #include "src/forward/pass_cost.h"
 #include "src/session/answer_text.h"
 #include "src/session/conversation.h"
 #include "src/session/generation.h"
 #include "src/session/generator.h"
 #include "src/session/model.h"
+#include "src/speculate/corpus.h"
+#include "src/speculate/expected_drafter.h"
+#include "src/speculate/ngram_drafter.h"
+#include "src/speculate/speculation.h"
 #include "src/text/detokenizer.h"
 
 namespace specinfer {
@@ -30,6 +38,8 @@ struct SessionOptions {
   bool drop_old_turns = false;       // else a full context is an error
   int32_t prefill_chunk_tokens = 0;  // 0: 128
   CacheType cache_type = CacheType::kF16;
+  int32_t max_tree_nodes = 0;                // 0: 64
+  std::shared_ptr<const Model> draft_model;  // may be null
 };
 
 struct TextFlags {
@@ -56,6 +66,19 @@ struct PassMeasurement {
   PassShape shape;
   int64_t duration_us = 0;
 };
+
+// A round, for those who watch. Borrowed during the call.
+struct RoundReport {
+  const TokenTree& tree;
+  const Walk& walk;
+  const RoundTimes& times;
+  const Plan& plan;
+  int32_t num_context_tokens;  // before the round
+  int64_t start_us;            // since the session was created
+  double predicted_tokens;
+  double predicted_seconds;
+};
+using RoundObserver = std::function<void(const RoundReport&)>;
 
 enum class Pooling : int32_t { kMean = 0, kLast = 1, kNone = 2 };
 
@@ -114,6 +137,17 @@ class Session {
                                               int32_t num_answer_rows);
 
   SessionStatistics statistics() const;
+  const SpeculationStatistics& speculation_statistics() const {
+    return speculation_->statistics();
+  }
+  // Guesses from `corpus` too; null: no longer. `learns`: finished answers are
+  // added to it.
+  // Errors: FAILED_PRECONDITION is the caller's to give: another vocabulary.
+  void SetCorpus(std::shared_ptr<Corpus> corpus, bool learns);
+  // Called after each round; empty: nobody.
+  void SetRoundObserver(RoundObserver observer) {
+    round_observer_ = std::move(observer);
+  }
   static uint64_t PlanBytes(const Backend& backend,
                             const Architecture& architecture,
                             const CacheLayout& layout, int32_t context_tokens);
@@ -124,6 +158,19 @@ class Session {
 
  private:
   Session(std::shared_ptr<const Model> model, const SessionOptions& options);
+  int32_t max_rows() const {
+    return std::max(options_.prefill_chunk_tokens, options_.max_tree_nodes);
+  }
+
+  // ---- Drafters (session_drafters.cc) ----
+  absl::Status CreateDrafters();
+  absl::Status AddFreeDrafters();
+  absl::Status AddModelDrafter();
+  absl::Status AddEarlyExit();
+  absl::Status ForkDrafters(const Session& from);
+  // Before the first round of an answer.
+  absl::Status PrepareDrafters();
+  SpeculationRequest MakeSpeculationRequest() const;
 
   // ---- Content ----
   absl::StatusOr<std::vector<Token>> Tokenize(std::string_view text,
@@ -159,10 +206,14 @@ class Session {
   absl::Status Advance(const PassControl& control);
   absl::Status TakeWalk(const PassControl& control);
   // False: the rest of the walk is void.
-  absl::StatusOr<bool> TakeToken(Token token, const PassControl& control);
+  absl::StatusOr<bool> TakeToken(Token token, int32_t node,
+                                 const PassControl& control);
+  void PrepareLane();
+  void ReportRound(int32_t num_context_tokens) const;
   bool TakeBack();  // true: a banned string was found, and the tokens from its
                     // beginning are gone
-  absl::Status AddLogProbability(Token token, const PassControl& control);
+  absl::Status AddLogProbability(Token token, int32_t node,
+                                 const PassControl& control);
   void Finish(specinfer::Finish finish);
   void ShowSettled();
 
@@ -188,6 +239,15 @@ class Session {
   size_t chat_answer_start_ = 0;
   GenerationOptions generation_;
   std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Speculation> speculation_;
+  // Speculation owns them.
+  NgramDrafter* ngram_drafter_ = nullptr;
+  ExpectedDrafter* expected_drafter_ = nullptr;
+  bool has_early_exit_ = false;
+  std::shared_ptr<Corpus> corpus_;
+  bool learns_corpus_ = false;
+  RoundObserver round_observer_;
+  const int64_t created_us_ = NowMicros();
   Lane lane_;
   AnswerText answer_;
   Detokenizer detokenizer_;

@@ -61,9 +61,15 @@ absl::Status Session::CheckOptions(const GenerationOptions& options) const {
               ": not in the vocabulary, or not a number"));
     }
   }
-  if (options.strategy != 0 && options.strategy != 1) {
+  const int32_t strategy = static_cast<int32_t>(options.strategy);
+  if (strategy < 0 || strategy >= static_cast<int32_t>(kNumStrategies))
     return absl::InvalidArgumentError(
-        Cat("strategy ", options.strategy, " is not known"));
+        Cat("strategy ", strategy, " is not known"));
+  if ((options.strategy == Strategy::kDraft ||
+       options.strategy == Strategy::kTree) &&
+      options_.draft_model == nullptr) {
+    return absl::FailedPreconditionError(
+        "this strategy needs a draft model: create the session with one");
   }
   return absl::OkStatus();
 }
@@ -95,6 +101,7 @@ absl::Status Session::Regenerate(const GenerationOptions& options) {
   AbandonAnswer();
   tokens_.resize(answer_start_);
   sequence_->Truncate(static_cast<int32_t>(answer_start_));
+  speculation_->Rollback(answer_start_);
   ++stream_offset_;
   return Begin(options);
 }
@@ -110,6 +117,7 @@ absl::Status Session::Begin(const GenerationOptions& options) {
   sampler_ = std::make_unique<Sampler>(
       generation_.sampling, options.ignore_end ? model_->endless_tokens()
                                                : model_->samplable_tokens());
+  SPECINFER_RETURN_IF_ERROR(PrepareDrafters());
   // The last token is the root of the first round: it is fed again where the
   // cache holds it already.
   sequence_->Truncate(std::min(sequence_->num_committed(),
@@ -180,8 +188,8 @@ absl::StatusOr<Event> Session::Step(int64_t max_us) {
 absl::Status Session::Advance(const PassControl& control) {
   const int64_t start_us = NowMicros();
   if (sequence_->num_committed() + 1 < static_cast<int32_t>(tokens_.size())) {
-    const absl::StatusOr<int32_t> num_fed =
-        generator_->Prefill(*sequence_, tokens_, control);
+    const absl::StatusOr<int32_t> num_fed = generator_->Prefill(
+        *sequence_, tokens_, options_.prefill_chunk_tokens, control);
     statistics_.prefill_us += static_cast<uint64_t>(NowMicros() - start_us);
     SPECINFER_RETURN_IF_ERROR(num_fed.status());
     statistics_.num_prefilled_tokens += static_cast<uint64_t>(*num_fed);
@@ -193,7 +201,22 @@ absl::Status Session::Advance(const PassControl& control) {
     if (!has_room) Finish(specinfer::Finish::kContext);
     return absl::OkStatus();
   }
+  PrepareLane();
+  Lane* const lanes[] = {&lane_};
+  const int32_t num_context_tokens = sequence_->num_committed();
+  const absl::Status status = generator_->Round(lanes, control);
+  statistics_.decode_us += static_cast<uint64_t>(NowMicros() - start_us);
+  SPECINFER_RETURN_IF_ERROR(status);
+  ++statistics_.num_rounds;
+  if (round_observer_) ReportRound(num_context_tokens);
+  return TakeWalk(control);
+}
+
+// A round adds the tokens of a path and one more: no more than the context and
+// the answer have room for.
+void Session::PrepareLane() {
   lane_.sequence = sequence_.get();
+  lane_.speculation = speculation_.get();
   lane_.text = tokens_;
   lane_.sampler = sampler_.get();
   banned_here_.clear();
@@ -201,28 +224,47 @@ absl::Status Session::Advance(const PassControl& control) {
     if (ban.position == tokens_.size()) banned_here_.push_back(ban.token);
   }
   lane_.banned = banned_here_;
-  Lane* const lanes[] = {&lane_};
-  const absl::Status status = generator_->Round(lanes, control);
-  statistics_.decode_us += static_cast<uint64_t>(NowMicros() - start_us);
-  SPECINFER_RETURN_IF_ERROR(status);
-  ++statistics_.num_rounds;
-  return TakeWalk(control);
+  int32_t room =
+      options_.max_context_tokens - static_cast<int32_t>(tokens_.size());
+  lane_.num_tokens_left = 0;
+  if (generation_.max_tokens > 0) {
+    lane_.num_tokens_left =
+        generation_.max_tokens - static_cast<int32_t>(answer_.num_tokens());
+    room = std::min(room, lane_.num_tokens_left);
+  }
+  lane_.max_depth = room - 1;
+}
+
+void Session::ReportRound(int32_t num_context_tokens) const {
+  const TokenTree& tree = lane_.tree;
+  double predicted_tokens = 0.0;  // the root brings one
+  for (int32_t node = 0; node < tree.size(); ++node)
+    predicted_tokens += tree.score(node);
+  const double predicted_seconds =
+      model_->pass_times().Seconds(tree.size(), num_context_tokens) +
+      static_cast<double>(lane_.times.draft_us) * 1e-6;
+  round_observer_({lane_.tree, lane_.walk, lane_.times, speculation_->plan(),
+                   num_context_tokens, lane_.times.start_us - created_us_,
+                   predicted_tokens, predicted_seconds});
 }
 
 absl::Status Session::TakeWalk(const PassControl& control) {
   absl::Status status;
-  for (const Token token : lane_.walk.tokens) {
-    const absl::StatusOr<bool> goes_on = TakeToken(token, control);
+  const size_t num_expected = tokens_.size() + lane_.walk.tokens.size();
+  for (size_t i = 0; i < lane_.walk.tokens.size(); ++i) {
+    const absl::StatusOr<bool> goes_on =
+        TakeToken(lane_.walk.tokens[i], lane_.walk.nodes[i], control);
     status = goes_on.status();
     if (!goes_on.ok() || !*goes_on) break;
   }
   // What the walk had after that is void; the next root is not in the cache.
   sequence_->Truncate(std::min(sequence_->num_committed(),
                                static_cast<int32_t>(tokens_.size()) - 1));
+  if (tokens_.size() != num_expected) speculation_->Rollback(tokens_.size());
   return status;
 }
 
-absl::StatusOr<bool> Session::TakeToken(Token token,
+absl::StatusOr<bool> Session::TakeToken(Token token, int32_t node,
                                         const PassControl& control) {
   if (model_->tokenizer().IsEndOfGeneration(token)) {
     Finish(specinfer::Finish::kEnd);
@@ -230,7 +272,7 @@ absl::StatusOr<bool> Session::TakeToken(Token token,
   }
   if (generation_.wants_log_probabilities ||
       generation_.num_top_log_probabilities > 0) {
-    SPECINFER_RETURN_IF_ERROR(AddLogProbability(token, control));
+    SPECINFER_RETURN_IF_ERROR(AddLogProbability(token, node, control));
   }
   tokens_.push_back(token);
   ++statistics_.num_generated_tokens;
@@ -269,14 +311,14 @@ bool Session::TakeBack() {
 
 // Asked apart from the round: the model's own law, without penalties, biases
 // and cuts.
-absl::Status Session::AddLogProbability(Token token,
+absl::Status Session::AddLogProbability(Token token, int32_t node,
                                         const PassControl& control) {
   const size_t num_top =
       static_cast<size_t>(generation_.num_top_log_probabilities);
   top_.resize(std::max<size_t>(num_top, 1));
   double log_sum_exp = 0.0;
   float score = 0.0f;
-  const HeadQuery query = {.row = 0,
+  const HeadQuery query = {.row = node,
                            .allowed = model_->samplable_tokens(),
                            .top = absl::MakeSpan(top_),
                            .log_sum_exp = &log_sum_exp,
@@ -296,6 +338,11 @@ void Session::Finish(specinfer::Finish finish) {
   finish_ = finish;
   is_answering_ = false;
   expected_output_.clear();
+  if (learns_corpus_) {
+    // A corpus that is full of memory or refuses a token learns less.
+    corpus_->Add(absl::MakeConstSpan(tokens_).subspan(answer_start_))
+        .IgnoreError();
+  }
 }
 
 void Session::ShowSettled() {

@@ -44,7 +44,7 @@ absl::StatusOr<PassCost> Session::PlanPass(const PassShape& shape) const {
 absl::StatusOr<PassMeasurement> Session::MeasurePass(int32_t num_rows,
                                                      int32_t num_answer_rows) {
   SPECINFER_RETURN_IF_ERROR(
-      CheckRange("num_rows", num_rows, 1, generator_->max_rows()));
+      CheckRange("num_rows", num_rows, 1, options_.prefill_chunk_tokens));
   SPECINFER_RETURN_IF_ERROR(
       CheckRange("num_answer_rows", num_answer_rows, 0, num_rows));
   generator_->Abandon();

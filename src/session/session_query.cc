@@ -26,7 +26,8 @@ absl::Status Session::PrefillContent(const PassControl& control) {
   while (true) {
     SPECINFER_ASSIGN_OR_RETURN(
         const int32_t num_fed,
-        generator_->Prefill(*sequence_, tokens_, control));
+        generator_->Prefill(*sequence_, tokens_, options_.prefill_chunk_tokens,
+                            control));
     if (num_fed == 0) break;
     statistics_.num_prefilled_tokens += static_cast<uint64_t>(num_fed);
   }

@@ -200,10 +200,10 @@ absl::Status Session::Restore(absl::Span<const uint8_t> bytes) {
   SPECINFER_RETURN_IF_ERROR(
       conversation.SetOptions(View(head.tools()), View(head.variables())));
 
-  SPECINFER_ASSIGN_OR_RETURN(std::unique_ptr<Sequence> sequence,
-                             Sequence::Create(*model_->engine().backend, layout,
-                                              options_.max_context_tokens,
-                                              options_.prefill_chunk_tokens));
+  SPECINFER_ASSIGN_OR_RETURN(
+      std::unique_ptr<Sequence> sequence,
+      Sequence::Create(*model_->engine().backend, layout,
+                       options_.max_context_tokens, max_rows()));
   std::vector<int32_t> first_pages;
   for (const uint32_t page : *head.first_pages())
     first_pages.push_back(static_cast<int32_t>(page));
@@ -219,6 +219,7 @@ absl::Status Session::Restore(absl::Span<const uint8_t> bytes) {
 
   AbandonAnswer();
   sequence_ = std::move(sequence);
+  speculation_->Rollback(0);
   tokens_.assign(head.tokens()->begin(), head.tokens()->end());
   conversation_ = std::move(conversation);
   rendered_.clear();

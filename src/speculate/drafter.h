@@ -25,6 +25,9 @@ struct SharedNoise {
   float temperature = 0.0f;  // 0: no noise
   uint64_t seed = 0;
   uint64_t stream = 0;
+  int32_t top_k = 0;  // the target's cuts; 0 and 1 as in SamplingOptions
+  float top_p = 1.0f;
+  float min_p = 0.0f;
 };
 
 struct DraftRequest {
@@ -32,6 +35,7 @@ struct DraftRequest {
   TreeBudget budget;
   SharedNoise noise;
   DraftSource source = 0;  // marks the nodes
+  bool is_forced = false;  // draft even where it is not expected to pay
   PassControl control;
 };
 
@@ -59,6 +63,13 @@ class Drafter {
                                const PassControl& control) {
     (void)text, (void)control;
     return absl::OkStatus();
+  }
+
+  // Seconds that it would first read a text of `num_tokens`, before it can
+  // draft.
+  virtual double PredictJoining(size_t num_tokens) const {
+    (void)num_tokens;
+    return 0.0;
   }
 
   // Adds nodes to `tree`, which may hold other drafters' nodes, within

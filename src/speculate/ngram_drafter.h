@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -34,6 +35,11 @@ class NgramDrafter final : public Drafter {
   // Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<NgramDrafter>> Create(
       Memory& memory, int32_t max_tokens, std::shared_ptr<const Corpus> corpus);
+
+  // Guesses from this corpus too, from now on; null: from none.
+  void SetCorpus(std::shared_ptr<const Corpus> corpus) {
+    corpus_ = std::move(corpus);
+  }
 
   std::string_view name() const override { return "ngram"; }
   absl::Status Prefill(absl::Span<const Token> text,

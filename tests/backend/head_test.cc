@@ -168,6 +168,24 @@ TEST_P(HeadTest, TopIsTheBeginningOfTheSortedFullRow) {
   }
 }
 
+TEST_P(HeadTest, OfTheFirstTokensKnowsNoOthers) {
+  for (const int32_t num_tokens : {100, 4096, 5000}) {
+    std::vector<float> cut = FullRow(OfRow(2));
+    std::fill(cut.begin() + num_tokens, cut.end(), -kInfinity);
+    const std::vector<Candidate> sorted = SortedCandidates(cut);
+    double sum = 0.0;
+    for (const float logit : cut) sum += std::exp(double{logit});
+    args_.num_tokens = num_tokens;
+
+    EXPECT_EQ(FullRow(OfRow(2)), cut);
+    ExpectSameCandidates(Top(OfRow(2), 40),
+                         {sorted.begin(), sorted.begin() + 40});
+    ExpectSameCandidates({ArgMax(OfRow(2))}, {sorted[0]});
+    EXPECT_NEAR(LogSumExp(OfRow(2)), std::log(sum), 1e-5);
+    args_.num_tokens = 0;
+  }
+}
+
 TEST_P(HeadTest, TopBeyondTheVocabularyIsFilledWithNoToken) {
   const std::vector<uint64_t> allowed =
       AllowedExcept([](int64_t token) { return token != 7 && token != 5000; });

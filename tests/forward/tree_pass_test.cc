@@ -25,16 +25,18 @@ class Passes {
                              /*max_positions=*/256, /*max_nodes=*/64);
   }
 
-  // The logits of all rows.
+  // The logits of all computed nodes.
   std::vector<float> Forward(const SequenceNodes& nodes) {
     const size_t width = model_.architecture().vocabulary_size;
+    const size_t num_rows =
+        nodes.tokens.size() - static_cast<size_t>(nodes.first_node);
     EXPECT_TRUE(
         nodes.sequence->Prepare(static_cast<int32_t>(nodes.tokens.size()))
             .ok());
-    std::vector<float> logits(nodes.tokens.size() * width);
+    std::vector<float> logits(num_rows * width);
     std::vector<int32_t> rows;
     std::vector<HeadQuery> queries;
-    for (size_t i = 0; i < nodes.tokens.size(); ++i) {
+    for (size_t i = 0; i < num_rows; ++i) {
       rows.push_back(static_cast<int32_t>(i));
       queries.push_back(
           {.row = static_cast<int32_t>(i),
@@ -117,6 +119,59 @@ TEST_P(TreePass, EqualsTheChainOfEachPathAndCommitsIt) {
     const std::vector<Token> next = {5, 6};
     EXPECT_EQ(passes.Forward({.sequence = sequence.get(), .tokens = next}),
               passes.Forward({.sequence = plain.get(), .tokens = next}));
+  }
+}
+
+TEST_P(TreePass, InPartsEqualsTheWhole) {
+  for (const char* backend : {"cpu", "cpu-reference"}) {
+    const auto model = LoadTiny(GetParam(), MakeEngine(backend, 2));
+    ASSERT_NE(model, nullptr);
+    Passes passes(*model);
+    const size_t width = model->architecture().vocabulary_size;
+    uint32_t state = 7;
+    for (int trial = 0; trial < 12; ++trial) {
+      std::vector<Token> prompt(1 + Next(&state) % 140);
+      for (Token& token : prompt)
+        token = static_cast<Token>((Next(&state) >> 8) % width);
+      auto sequence = passes.NewSequence();
+      passes.Feed(*sequence, prompt);
+      TokenTree tree(40);
+      tree.Reset(static_cast<Token>(Next(&state) % width));
+      while (tree.size() < 40) {
+        // Every third trial is a chain.
+        const uint32_t parent =
+            trial % 3 == 0
+                ? static_cast<uint32_t>(tree.size() - 1)
+                : (Next(&state) >> 8) % static_cast<uint32_t>(tree.size());
+        tree.AddNode(static_cast<int32_t>(parent),
+                     static_cast<Token>((Next(&state) >> 8) % width));
+      }
+      const auto nodes = [&](int32_t first_node, int32_t end) {
+        TokenTree part = tree;
+        part.Shrink(end);
+        const std::vector<Token> tokens(part.tokens().begin(),
+                                        part.tokens().end());
+        const std::vector<int32_t> depths(part.depths().begin(),
+                                          part.depths().end());
+        const absl::Span<const uint64_t> bits = part.PathBits();
+        const std::vector<uint64_t> path_bits(bits.begin(), bits.end());
+        return passes.Forward({.sequence = sequence.get(),
+                               .tokens = tokens,
+                               .depths = depths,
+                               .path_bits = path_bits,
+                               .first_node = first_node});
+      };
+      const std::vector<float> whole = nodes(0, 40);
+      std::vector<float> parts;
+      for (int32_t first = 0; first < 40;) {
+        const int32_t end = std::min<int32_t>(
+            40, first + 1 + static_cast<int32_t>(Next(&state) % 13));
+        const std::vector<float> part = nodes(first, end);
+        parts.insert(parts.end(), part.begin(), part.end());
+        first = end;
+      }
+      ASSERT_EQ(parts, whole) << backend << ", trial " << trial;
+    }
   }
 }
 

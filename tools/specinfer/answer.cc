@@ -29,13 +29,6 @@ const char* FinishName(int32_t finish) {
   }
 }
 
-// Tokens lie `token_size` bytes apart: a newer library's are longer.
-const specinfer_generated_token& TokenAt(const specinfer_event& event,
-                                         size_t index) {
-  return *reinterpret_cast<const specinfer_generated_token*>(
-      reinterpret_cast<const char*>(event.tokens) + index * event.token_size);
-}
-
 void Collect(const specinfer_event& event,
              const specinfer_generation_config& config, Answer& answer) {
   answer.text.append(event.text_length == 0 ? "" : event.text,
@@ -132,6 +125,12 @@ Answer MakeAnswer(specinfer_session* session,
       1e-6 * static_cast<double>(after.decode_microseconds -
                                  before.decode_microseconds);
   return answer;
+}
+
+const specinfer_generated_token& TokenAt(const specinfer_event& event,
+                                         size_t index) {
+  return *reinterpret_cast<const specinfer_generated_token*>(
+      reinterpret_cast<const char*>(event.tokens) + index * event.token_size);
 }
 
 std::string Summary(const Answer& answer) {

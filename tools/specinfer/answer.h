@@ -43,6 +43,10 @@ Answer MakeAnswer(specinfer_session* session,
                   const specinfer_generation_config& config,
                   const AnswerOptions& options, Interrupt& interrupt);
 
+// Tokens lie `token_size` bytes apart: a newer library's are longer.
+const specinfer_generated_token& TokenAt(const specinfer_event& event,
+                                         size_t index);
+
 // "128 tokens, 45.1 tokens/s, first token after 0.12 s".
 std::string Summary(const Answer& answer);
 

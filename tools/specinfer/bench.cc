@@ -8,6 +8,8 @@
 #include "model_list.h"
 #include "processor.h"
 #include "progress_bar.h"
+#include "prompts_bench.h"
+#include "prompts_report.h"
 #include "verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -33,16 +35,21 @@ void RunInTurn(const Arms& arms, uint32_t num_repeats, Bounds* bounds) {
   }
 }
 
+void PutMachine(const BenchOptions& options,
+                const specinfer_engine_statistics& engine, BenchRow& row) {
+  row["model"] = options.model.model;
+  row["threads"] = engine.num_threads;
+  row["backend"] = std::string(engine.backend);
+  row["cpu"] = ProcessorName();
+}
+
 void Collect(const Arms& arms, const BenchOptions& options,
              const specinfer_engine_statistics& engine,
              std::vector<BenchRow>& rows) {
   for (const auto& arm : arms) {
     for (BenchRow row : arm->Rows()) {
-      row["model"] = options.model.model;
-      row["threads"] = engine.num_threads;
-      row["backend"] = std::string(engine.backend);
-      row["strategy"] = options.strategy;
-      row["cpu"] = ProcessorName();
+      PutMachine(options, engine, row);
+      row["strategy"] = options.speculation.strategy;
       rows.push_back(std::move(row));
     }
   }
@@ -58,8 +65,8 @@ void MeasureLoading(const BenchOptions& options, std::vector<BenchRow>& rows) {
   Collect(arms, options, GetStatistics(engine.get()), rows);
 }
 
-void MeasureModel(const BenchOptions& options, std::vector<BenchRow>& rows) {
-  const LoadedModel loaded = LoadModel(options.model);
+void MeasureArms(const LoadedModel& loaded, const BenchOptions& options,
+                 std::vector<BenchRow>& rows) {
   Bounds bounds(loaded.model.get());
   Arms arms;
   if (!options.row_counts.empty()) {
@@ -83,22 +90,80 @@ void MeasureModel(const BenchOptions& options, std::vector<BenchRow>& rows) {
   }
 }
 
+// What the strategies are is checked before a model is loaded.
+void CheckStrategies(const BenchOptions& options) {
+  specinfer_generation_config config = SPECINFER_GENERATION_CONFIG_INIT;
+  SetSpeculation(options.speculation, config);
+  if (options.prompts.files.empty()) return;
+  for (const std::string& strategy : options.prompts.strategies) {
+    ParseStrategy(strategy);
+    CheckDraft(strategy, options.speculation);
+  }
+  if (options.prompts.writes_ids && options.json_file.empty()) {
+    throw Failure("--ids needs a place for the ids: add --json FILE");
+  }
+}
+
 void Bench(const BenchOptions& options) {
-  const bool needs_model =
+  const bool needs_arms =
       options.num_decode_tokens > 0 || options.num_prefill_tokens > 0 ||
       options.num_step_tokens > 0 || !options.perplexity_file.empty() ||
       !options.row_counts.empty();
-  if (!needs_model && !options.loads) {
+  const bool needs_prompts = !options.prompts.files.empty();
+  if (!needs_arms && !needs_prompts && !options.loads) {
     throw Failure(
-        "nothing to measure: give --rows N,N, --decode N, --prefill N, "
-        "--perplexity FILE, --step N or --load");
+        "nothing to measure: give --prompts FILE, --rows N,N, --decode N, "
+        "--prefill N, --perplexity FILE, --step N or --load");
   }
-  ParseStrategy(options.strategy);
+  CheckStrategies(options);
   std::vector<BenchRow> rows;
+  std::vector<PromptResult> answers;
   if (options.loads) MeasureLoading(options, rows);
-  if (needs_model) MeasureModel(options, rows);
+  if (needs_arms || needs_prompts) {
+    const LoadedModel loaded = LoadModel(options.model, options.speculation);
+    if (needs_arms) MeasureArms(loaded, options, rows);
+    if (needs_prompts) answers = MeasurePrompts(loaded, options);
+    for (BenchRow& row : PromptsRows(answers, options)) {
+      PutMachine(options, GetStatistics(loaded.engine.get()), row);
+      rows.push_back(std::move(row));
+    }
+  }
   if (!options.json_file.empty()) WriteJsonLines(options.json_file, rows);
   if (options.json_file != "-") PrintTable(rows);
+  // The figures of a wrong text are seen before it fails the program.
+  CheckSameText(answers, options);
+}
+
+void AddPromptsOptions(CLI::App& verb, PromptsOptions& options) {
+  verb.add_option("--prompts", options.files,
+                  "Answer the prompts of a file of JSON lines (\"user\", "
+                  "perhaps \"category\") with each of --strategies in turn; "
+                  "reading a prompt is not timed")
+      ->delimiter(',');
+  verb.add_option("--strategies", options.strategies,
+                  "With --prompts: the strategies, off among them")
+      ->delimiter(',')
+      ->capture_default_str();
+  verb.add_option("--categories", options.selection.categories,
+                  "With --prompts: only of these categories, as math,qa")
+      ->delimiter(',');
+  verb.add_option("--skip", options.selection.num_skipped,
+                  "With --prompts: leave the first N of each file out");
+  verb.add_option("--limit", options.selection.max_prompts,
+                  "With --prompts: at most N of each file; 0: all");
+  verb.add_option("-n,--max-tokens", options.max_tokens,
+                  "With --prompts: tokens of an answer at most; 0: until its "
+                  "end")
+      ->capture_default_str();
+  verb.add_option("--temperature", options.temperature,
+                  "With --prompts; 0: always the likeliest token")
+      ->capture_default_str();
+  verb.add_option("--seed", options.seed,
+                  "With --prompts: the same seed gives the same text")
+      ->capture_default_str();
+  verb.add_flag("--ids", options.writes_ids,
+                "With --prompts and --json: also an object with the token ids "
+                "of each answer");
 }
 
 }  // namespace
@@ -131,7 +196,8 @@ void AddBench(CLI::App& app) {
                    "Times that each is measured, in turn, after a warm-up")
       ->check(CLI::Range(1u, 100000u))
       ->capture_default_str();
-  AddStrategyOption(*verb, options->strategy);
+  AddSpeculationOptions(*verb, options->speculation);
+  AddPromptsOptions(*verb, options->prompts);
   verb->add_option("--json", options->json_file,
                    "Also write one JSON object per line to this file; -: to "
                    "standard output instead of the table");

@@ -20,8 +20,8 @@ uint32_t ContextFor(uint32_t num_tokens, const BenchOptions& options) {
 
 Session MakeSession(const LoadedModel& loaded, uint32_t num_context_tokens,
                     const BenchOptions& options) {
-  specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
-  config.cache_type = ParseCacheType(options.cache_type);
+  specinfer_session_config config =
+      SessionConfig(loaded, options.speculation, options.cache_type);
   config.max_context_tokens = num_context_tokens;
   return CreateSession(loaded.model.get(), config);
 }
@@ -55,7 +55,7 @@ class DecodeArm : public BenchArm {
         session_(MakeSession(loaded, num_context_tokens_, options)) {
     config_.max_tokens = num_tokens_;
     config_.ignore_end = 1;
-    config_.strategy = ParseStrategy(options.strategy);
+    SetSpeculation(options.speculation, config_);
   }
 
   void Run(bool is_warm_up) override {

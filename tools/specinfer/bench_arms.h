@@ -11,6 +11,7 @@
 #include "bounds.h"
 #include "measurement.h"
 #include "options.h"
+#include "prompt_list.h"
 
 namespace specinfer_cli {
 
@@ -18,8 +19,21 @@ namespace specinfer_cli {
 inline constexpr uint32_t kMaxBenchRows = 512;
 inline constexpr uint32_t kDefaultRowsContext = 256;
 
+// `bench --prompts`.
+struct PromptsOptions {
+  std::vector<std::string> files;
+  PromptSelection selection;
+  std::vector<std::string> strategies = {"off", "auto"};
+  uint32_t max_tokens = 128;
+  double temperature = 0;
+  uint64_t seed = 0;
+  bool writes_ids = false;
+};
+
 struct BenchOptions {
   ModelOptions model;
+  SpeculationOptions speculation = {.strategy = "off"};
+  PromptsOptions prompts;
   std::vector<uint32_t> row_counts;  // each from 1 to kMaxBenchRows
   uint32_t num_decode_tokens = 0;
   uint32_t num_prefill_tokens = 0;
@@ -28,7 +42,6 @@ struct BenchOptions {
   std::string cache_type = "f16";
   uint32_t num_repeats = 5;
   std::string perplexity_file;
-  std::string strategy = "off";
   std::string json_file;
   bool loads = false;
 };

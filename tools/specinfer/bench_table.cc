@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <string>
 
+#include "prompts_report.h"
+
 namespace specinfer_cli {
 namespace {
 
@@ -81,16 +83,21 @@ void PrintRates(const BenchRow& row) {
 
 void PrintTable(const std::vector<BenchRow>& rows) {
   std::vector<BenchRow> passes, others;
-  for (const BenchRow& row : rows)
+  for (const BenchRow& row : rows) {
+    if (row["what"] == "prompts" || row["what"] == "prompt") continue;
     (row["what"] == "rows" ? passes : others).push_back(row);
+  }
   if (!passes.empty()) PrintRowsTable(passes);
   if (!passes.empty() && !others.empty()) std::printf("\n");
   if (!others.empty()) PrintArmsTable(others);
   for (const BenchRow& row : rows) {
     if (!row.contains("bandwidth_gbs")) continue;
     PrintRates(row);
-    return;
+    break;
   }
+  const bool has_prompts = passes.size() + others.size() < rows.size();
+  if (has_prompts && !(passes.empty() && others.empty())) std::printf("\n");
+  PrintPromptsTable(rows);
 }
 
 }  // namespace specinfer_cli

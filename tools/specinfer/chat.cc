@@ -15,6 +15,7 @@
 #include "failure.h"
 #include "file_text.h"
 #include "options.h"
+#include "speculation_report.h"
 #include "verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -35,6 +36,7 @@ struct ChatOptions {
   ModelOptions model;
   PromptOptions prompt;
   SamplingOptions sampling;
+  SpeculationOptions speculation;
   uint32_t num_context_tokens = 0;
   std::string cache_type = "f16";
   std::string system;
@@ -49,8 +51,8 @@ class Conversation {
  public:
   explicit Conversation(const ChatOptions& options)
       : options_(options),
-        loaded_(LoadModel(options.model)),
-        generation_(options.sampling),
+        generation_(options.sampling, options.speculation),
+        loaded_(LoadModel(options.model, options.speculation)),
         is_terminal_(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
     if (GetProperties(loaded_.model.get()).has_chat_template == 0) {
       throw Failure("model \"" + loaded_.path +
@@ -96,9 +98,9 @@ class Conversation {
   }
 
   void Reset() {
-    specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
+    specinfer_session_config config =
+        SessionConfig(loaded_, options_.speculation, options_.cache_type);
     config.max_context_tokens = options_.num_context_tokens;
-    config.cache_type = ParseCacheType(options_.cache_type);
     config.overflow = SPECINFER_OVERFLOW_DROP_TURNS;
     session_.reset();
     session_ = CreateSession(loaded_.model.get(), config);
@@ -168,6 +170,7 @@ class Conversation {
                 static_cast<unsigned long long>(all.num_generated_tokens),
                 static_cast<unsigned long long>(all.num_rounds),
                 1e-6 * static_cast<double>(all.decode_microseconds));
+    std::printf("%s", Describe(GetSpeculation(session_.get())).c_str());
     if (all.num_dropped_turns > 0) {
       std::printf(
           "dropped       %llu turns, %llu tokens: the context is full\n",
@@ -215,8 +218,8 @@ class Conversation {
   }
 
   const ChatOptions& options_;
-  const LoadedModel loaded_;
   const Generation generation_;
+  const LoadedModel loaded_;
   const bool is_terminal_;
   Session session_;
   std::optional<Answer> last_answer_;
@@ -234,6 +237,7 @@ void AddChat(CLI::App& app) {
   AddModelOptions(*verb, options->model);
   AddPromptOptions(*verb, options->prompt);
   AddSamplingOptions(*verb, options->sampling);
+  AddSpeculationOptions(*verb, options->speculation);
   verb->add_option("--context", options->num_context_tokens,
                    "Context in tokens; 0: the model's own, at most 4096");
   AddCacheTypeOption(*verb, options->cache_type);

@@ -2,6 +2,7 @@
 
 usage: command_line_test.py [unittest options] SPECINFER MODEL
 """
+import html.parser
 import json
 import os
 import pathlib
@@ -23,6 +24,31 @@ def run(*arguments, text=None, **environment):
 
 def generate(*arguments):
     return run("generate", "-m", MODEL, "--raw", "-p", "Once upon a time", *arguments)
+
+
+STRATEGIES = ("off", "auto", "ngram", "draft", "tree", "early-exit")
+HOSTILE = "Once </script><script>alert(1)</script> <!-- <img src=x onerror=alert(1)> \\u003c \u2028 & \"'"
+
+
+class Scripts(html.parser.HTMLParser):
+    """The scripts of a page as (attributes, text), and what the page asks other places for."""
+    def __init__(self, page):
+        super().__init__()
+        self.scripts, self.requests, self.is_inside = [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.requests += [value for name, value in attributes if name in ("src", "href", "srcset", "action")]
+        self.is_inside = tag == "script"
+        if self.is_inside:
+            self.scripts.append((dict(attributes), ""))
+
+    def handle_endtag(self, tag):
+        self.is_inside = False
+
+    def handle_data(self, data):
+        if self.is_inside:
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
 
 
 class CommandLine(unittest.TestCase):
@@ -108,8 +134,178 @@ class CommandLine(unittest.TestCase):
             self.assertGreaterEqual(row[0][1], row[1][1])
 
     def test_wrong_option_values_are_named(self):
-        self.assert_one_line_error(generate("--strategy", "magic"), "magic", "auto, off")
+        strategies = "off, auto, ngram, draft, tree, early-exit"
+        self.assert_one_line_error(generate("--strategy", "magic"), "magic", strategies)
+        self.assert_one_line_error(run("chat", "-m", MODEL, "--strategy", "magic"), "magic", strategies)
+        self.assert_one_line_error(run("bench", "-m", MODEL, "--decode", 1, "--strategy", "magic"), "magic", strategies)
+        self.assert_one_line_error(generate("--verifier", "magic"), "magic", "match, ratio, without-replacement")
+        self.assert_one_line_error(generate("--objective", "magic"), "magic", "speed, energy")
         self.assert_one_line_error(generate("--logit-bias", "x=1"), "TOKEN=BIAS")
+
+    def test_strategies_with_a_draft_ask_for_one(self):
+        for strategy in ("draft", "tree"):
+            self.assert_one_line_error(generate("--strategy", strategy), strategy, "--draft")
+        self.assert_one_line_error(generate("-d", "nothing"), "nothing", "smollm2-135m")
+
+    def test_text_does_not_depend_on_the_strategy(self):
+        for temperature in (0, 0.9):
+            def tokens(strategy):
+                output = generate("-d", MODEL, "--strategy", strategy, "-n", 40, "--ignore-end", "--temperature", temperature,
+                                  "--seed", 3, "--json")
+                return json.loads(self.succeed(output))["tokens"]
+            expected = tokens("off")
+            for strategy in STRATEGIES[1:]:
+                self.assertEqual(tokens(strategy), expected, (strategy, temperature))
+
+    def test_generate_json_says_what_became_of_the_guesses(self):
+        answer = json.loads(self.succeed(generate("-d", MODEL, "--strategy", "draft", "-n", 40, "--ignore-end", "--json")))
+        speculation = answer["speculation"]
+        self.assertEqual(answer["strategy"], "draft")
+        # A model that is its own draft model guesses right.
+        self.assertGreater(answer["tokens_per_round"], 1)
+        self.assertLess(answer["rounds"], 40)
+        for key in ("num_rounds", "num_speculative_rounds", "forward_microseconds", "predicted_gain", "realised_gain",
+                    "plain_tokens_per_second", "reached_by_depth", "accepted_by_depth"):
+            self.assertIn(key, speculation)
+        self.assertGreater(sum(drafter["num_accepted"] for drafter in speculation["drafters"]), 0)
+        for drafter in speculation["drafters"]:
+            self.assertLessEqual(drafter["num_accepted"], drafter["num_reached"])
+            self.assertLessEqual(drafter["num_reached"], drafter["num_proposed"])
+        for accepted, reached in zip(speculation["accepted_by_depth"], speculation["reached_by_depth"]):
+            self.assertLessEqual(accepted, reached)
+
+    def test_plain_decoding_says_so(self):
+        answer = json.loads(self.succeed(generate("--strategy", "off", "-n", 8, "--ignore-end", "--json")))
+        self.assertEqual(answer["strategy"], "off")
+        self.assertEqual(answer["tokens_per_round"], 1)
+
+    def explain(self, *options):
+        path = self.folder / "page.html"
+        output = self.succeed(run("generate", "-m", MODEL, "-d", MODEL, "--raw", "-p", HOSTILE, "-n", 40, "--ignore-end",
+                                  "--json", "--explain", path, *options))
+        page = Scripts(path.read_text())
+        attributes, text = page.scripts[0]
+        self.assertEqual(attributes, {"type": "application/json", "id": "data"})
+        return page, json.loads(text), json.loads(output)
+
+    def test_explain_writes_one_page_that_no_text_can_break(self):
+        page, data, _ = self.explain("--strategy", "tree", "--temperature", 1.5)
+        self.assertEqual(len(page.scripts), 2)
+        self.assertEqual(page.requests, [])
+        self.assertEqual(data["prompt"], HOSTILE)
+
+    def test_explain_page_has_every_token_and_every_round(self):
+        _, data, answer = self.explain("--strategy", "draft")
+        self.assertEqual(len(data["answer"]), len(answer["tokens"]))
+        self.assertEqual(len(data["rounds"]), answer["rounds"])
+        rounds = [index for _, _, index in data["answer"]]
+        self.assertEqual(rounds, sorted(rounds))
+        self.assertTrue(any(drafter >= 0 for _, drafter, _ in data["answer"]))
+        for round in data["rounds"]:
+            self.assertEqual([node[1] for node in round["nodes"][:1]], [-1])
+            for place, (piece, parent, _, _, _) in enumerate(round["nodes"]):
+                self.assertLess(parent, place)
+                self.assertLess(piece, len(data["pieces"]))
+
+    def test_explain_of_plain_decoding_names_no_drafter(self):
+        _, data, _ = self.explain("--strategy", "off")
+        self.assertEqual({drafter for _, drafter, _ in data["answer"]}, {-1})
+
+    def test_trace_has_rounds_in_order_and_stages_inside_them(self):
+        path = self.folder / "trace.json"
+        self.succeed(generate("-d", MODEL, "--strategy", "tree", "-n", 40, "--ignore-end", "--trace", path))
+        events = json.loads(path.read_text())["traceEvents"]
+        self.assertEqual({event["ph"] for event in events}, {"M", "X", "C"})
+        rounds = [event for event in events if event.get("cat") == "round"]
+        stages = [event for event in events if event.get("cat") == "stage"]
+        for first, second in zip(rounds, rounds[1:]):
+            self.assertLessEqual(first["ts"] + first["dur"], second["ts"])
+        for first, second in zip(stages, stages[1:]):
+            self.assertLessEqual(first["ts"] + first["dur"], second["ts"])
+        for stage in stages:
+            self.assertIn(stage["name"], ("draft", "forward", "verify", "commit"))
+            self.assertTrue(any(round["ts"] <= stage["ts"] and stage["ts"] + stage["dur"] <= round["ts"] + round["dur"]
+                                for round in rounds), stage)
+        self.assertGreaterEqual(sum(round["args"]["tokens"] for round in rounds), 40)
+        self.assertIn("reason", rounds[0]["args"])
+        counters = [event for event in events if event["ph"] == "C"]
+        self.assertEqual({event["name"] for event in counters}, {"tokens/s", "tree nodes"})
+        for event in counters:
+            self.assertIsInstance(event["args"][event["name"]], float)
+        self.assertEqual(sorted(event["ts"] for event in counters), [event["ts"] for event in counters])
+
+    def test_explain_and_trace_name_a_file_that_cannot_be_written(self):
+        for option in ("--explain", "--trace"):
+            self.assert_one_line_error(generate("-n", 1, "--json", option, self.folder / "no" / "file"), "no/file")
+
+    def test_chat_statistics_show_the_guesses(self):
+        output = self.succeed(run("chat", "-m", MODEL, "-d", MODEL, "--strategy", "draft", "-n", 20, "--ignore-end",
+                                  text="hello\n/stats\n"))
+        self.assertIn("tokens per round", output)
+        self.assertIn("guesses kept", output)
+
+    def write_prompts(self):
+        lines = [{"id": "a", "user": "one two"}, {"user": "three", "category": "math"},
+                 {"turns": ["four five", "six"], "category": "qa"}, {"user": "seven"}]
+        return self.write("poems.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")
+
+    def bench_prompts(self, *options):
+        output = self.succeed(run("bench", "-m", MODEL, "-d", MODEL, "--prompts", self.write_prompts(), "--max-tokens", 12,
+                                  "--repeat", 2, "--json", "-", *options))
+        rows = [json.loads(line) for line in output.splitlines()]
+        return ([row for row in rows if row["what"] == "prompts"], [row for row in rows if row["what"] == "prompt"])
+
+    def test_bench_prompts_compares_every_strategy_with_off(self):
+        rows, answers = self.bench_prompts("--strategies", "off,auto,ngram,draft,tree", "--ids", "--temperature", 0.8)
+        self.assertEqual([row["category"] for row in rows[::5]], ["poems", "math", "qa", "all"])
+        for row in rows:
+            for key in ("model", "draft", "threads", "cpu", "worst_ratio_to_off", "worst_prompt"):
+                self.assertIn(key, row)
+            self.assertGreater(row["tokens_per_second"], 0)
+            self.assertGreaterEqual(row["tokens_per_round"], 1)
+            self.assertTrue(row["same_text"])
+            self.assertEqual(row["temperature"], 0.8)
+            self.assertLessEqual(row["worst_ratio_to_off"], row["ratio_to_off"] * 1.000001)
+            if row["strategy"] == "off":
+                self.assertAlmostEqual(row["ratio_to_off"], 1)
+                self.assertEqual(row["tokens_per_round"], 1)
+        ratio = {(row["category"], row["strategy"]): row["ratio_to_off"] for row in rows}
+        self.assertAlmostEqual(ratio["all", "draft"], sum(ratio[category, "draft"] for category in ("poems", "math", "qa")) / 3)
+        self.assertEqual(len(answers), 4 * 5)
+        for place in range(0, 20, 5):
+            self.assertEqual({tuple(row["tokens"]) for row in answers[place:place + 5]}, {tuple(answers[place]["tokens"])})
+            self.assertEqual(len(answers[place]["all_seconds"]), 2)
+
+    def test_bench_prompts_selects(self):
+        def places(*options):
+            return [row["index"] for row in self.bench_prompts("--strategies", "off", "--ids", *options)[1]]
+        self.assertEqual(places(), [0, 1, 2, 3])
+        self.assertEqual(places("--skip", 1, "--limit", 2), [1, 2])
+        self.assertEqual(places("--categories", "poems,qa"), [0, 2, 3])
+        self.assertEqual(places("--categories", "poems", "--skip", 1), [3])
+
+    def test_bench_prompts_table_reads_well(self):
+        path = self.write_prompts()
+        output = self.succeed(run("bench", "-m", MODEL, "--prompts", path, "--max-tokens", 4, "--repeat", 1, "--limit", 1,
+                                  "--strategies", "off,auto"))
+        lines = [line for line in output.splitlines() if line]
+        self.assertEqual([line.split()[0] for line in lines[1:]], ["category", "poems", "auto"])
+        self.assertNotIn("another text", output)
+
+    def test_bench_prompts_refuses_what_it_cannot_compare(self):
+        path = self.write_prompts()
+
+        def bench(*options):
+            return run("bench", "-m", MODEL, "--prompts", path, *options)
+        self.assert_one_line_error(bench("--strategies", "auto"), "off")
+        self.assert_one_line_error(bench("--strategies", "off,tree"), "tree", "--draft")
+        self.assert_one_line_error(bench("--strategies", "off,magic"), "magic")
+        self.assert_one_line_error(bench("--ids"), "--json")
+        self.assert_one_line_error(bench("--categories", "law"), "poems.jsonl", "--categories")
+        self.assert_one_line_error(run("bench", "-m", MODEL, "--prompts", self.folder / "none"), "none")
+        for line in ("{", "[]", "{}", '{"turns": []}'):
+            bad = self.write("bad.jsonl", '{"user": "x"}\n' + line + "\n")
+            self.assert_one_line_error(run("bench", "-m", MODEL, "--prompts", bad), "bad.jsonl", "line 2")
 
     def test_tokenize_takes_and_gives_json(self):
         path = self.write("texts.json", json.dumps(["hello", "", "naïve 🙂"]))

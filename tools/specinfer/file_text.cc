@@ -32,4 +32,18 @@ std::string ReadFile(const std::string& path) {
   return text;
 }
 
+void WriteFile(const std::string& path, const std::string& text) {
+  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "wb");
+  if (file == nullptr) {
+    throw Failure("file \"" + path + "\": " + std::strerror(errno));
+  }
+  const bool is_whole =
+      std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const bool is_flushed =
+      file == stdout ? std::fflush(file) == 0 : std::fclose(file) == 0;
+  if (!is_whole || !is_flushed) {
+    throw Failure("file \"" + path + "\" could not be written");
+  }
+}
+
 }  // namespace specinfer_cli

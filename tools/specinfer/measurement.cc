@@ -1,12 +1,9 @@
 #include "measurement.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 
-#include "failure.h"
+#include "file_text.h"
 
 namespace specinfer_cli {
 double Quantile(std::vector<double> values, double quantile) {
@@ -29,16 +26,9 @@ void PutTimes(const std::vector<double>& milliseconds, BenchRow& row) {
 
 void WriteJsonLines(const std::string& path,
                     const std::vector<BenchRow>& rows) {
-  std::FILE* file = path == "-" ? stdout : std::fopen(path.c_str(), "wb");
-  if (file == nullptr) {
-    throw Failure("file \"" + path + "\": " + std::strerror(errno));
-  }
-  for (const BenchRow& row : rows) {
-    std::fprintf(file, "%s\n", row.dump().c_str());
-  }
-  const bool is_written =
-      file == stdout ? std::fflush(file) == 0 : std::fclose(file) == 0;
-  if (!is_written) throw Failure("file \"" + path + "\" could not be written");
+  std::string text;
+  for (const BenchRow& row : rows) text += row.dump() + "\n";
+  WriteFile(path, text);
 }
 
 }  // namespace specinfer_cli

@@ -95,6 +95,25 @@ LoadedModel LoadModel(const ModelOptions& options) {
   return loaded;
 }
 
+LoadedModel LoadModel(const ModelOptions& options,
+                      const SpeculationOptions& speculation) {
+  LoadedModel loaded = LoadModel(options);
+  if (!speculation.draft.empty()) {
+    loaded.draft = LoadModel(loaded.engine.get(), FindModel(speculation.draft));
+  }
+  return loaded;
+}
+
+specinfer_session_config SessionConfig(const LoadedModel& loaded,
+                                       const SpeculationOptions& speculation,
+                                       const std::string& cache_type) {
+  specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
+  config.cache_type = ParseCacheType(cache_type);
+  config.max_tree_nodes = speculation.max_tree_nodes;
+  config.draft_model = loaded.draft.get();
+  return config;
+}
+
 void AddPromptOptions(CLI::App& verb, PromptOptions& options) {
   verb.add_option("-p,--prompt", options.prompt, "The prompt");
   verb.add_option("-f,--file", options.file,
@@ -113,12 +132,6 @@ std::string ReadPrompt(const PromptOptions& options) {
 void AddCacheTypeOption(CLI::App& verb, std::string& cache_type) {
   verb.add_option("--cache-type", cache_type,
                   "Keys and values as f16, or as q8: half the memory")
-      ->capture_default_str();
-}
-
-void AddStrategyOption(CLI::App& verb, std::string& strategy) {
-  verb.add_option("--strategy", strategy,
-                  "How to speculate: auto (chosen by measurement) or off")
       ->capture_default_str();
 }
 
@@ -164,53 +177,46 @@ void AddSamplingOptions(CLI::App& verb, SamplingOptions& options) {
       ->allow_extra_args(false);
   verb.add_flag("--ignore-end", options.ignore_end,
                 "Never choose a token that ends the text");
-  AddStrategyOption(verb, options.strategy);
 }
 
-Generation::Generation(const SamplingOptions& options)
-    : stop_strings_(Views(options.stop_strings)),
-      banned_strings_(Views(options.banned_strings)) {
-  for (const std::string& text : options.logit_biases) {
+Generation::Generation(const SamplingOptions& sampling,
+                       const SpeculationOptions& speculation)
+    : stop_strings_(Views(sampling.stop_strings)),
+      banned_strings_(Views(sampling.banned_strings)) {
+  for (const std::string& text : sampling.logit_biases) {
     logit_biases_.push_back(ParseLogitBias(text));
   }
-  config_.max_tokens = options.max_tokens;
-  config_.temperature = options.temperature;
-  config_.top_k = options.top_k;
-  config_.top_p = options.top_p;
-  config_.min_p = options.min_p;
-  config_.seed = options.seed;
-  config_.stream = options.stream;
-  config_.repetition_penalty = options.repetition_penalty;
-  config_.frequency_penalty = options.frequency_penalty;
-  config_.presence_penalty = options.presence_penalty;
-  config_.penalty_window = options.penalty_window;
-  config_.dry_multiplier = options.dry_multiplier;
-  config_.dry_base = options.dry_base;
-  config_.dry_allowed_length = options.dry_allowed_length;
-  config_.dry_window = options.dry_window;
-  config_.num_top_log_probabilities = options.num_log_probabilities;
-  config_.want_log_probabilities = options.num_log_probabilities > 0;
+  config_.max_tokens = sampling.max_tokens;
+  config_.temperature = sampling.temperature;
+  config_.top_k = sampling.top_k;
+  config_.top_p = sampling.top_p;
+  config_.min_p = sampling.min_p;
+  config_.seed = sampling.seed;
+  config_.stream = sampling.stream;
+  config_.repetition_penalty = sampling.repetition_penalty;
+  config_.frequency_penalty = sampling.frequency_penalty;
+  config_.presence_penalty = sampling.presence_penalty;
+  config_.penalty_window = sampling.penalty_window;
+  config_.dry_multiplier = sampling.dry_multiplier;
+  config_.dry_base = sampling.dry_base;
+  config_.dry_allowed_length = sampling.dry_allowed_length;
+  config_.dry_window = sampling.dry_window;
+  config_.num_top_log_probabilities = sampling.num_log_probabilities;
+  config_.want_log_probabilities = sampling.num_log_probabilities > 0;
   config_.stop_strings = stop_strings_.data();
   config_.num_stop_strings = stop_strings_.size();
   config_.banned_strings = banned_strings_.data();
   config_.num_banned_strings = banned_strings_.size();
   config_.logit_biases = logit_biases_.data();
   config_.num_logit_biases = logit_biases_.size();
-  config_.strategy = ParseStrategy(options.strategy);
-  config_.ignore_end = options.ignore_end;
+  config_.ignore_end = sampling.ignore_end;
+  SetSpeculation(speculation, config_);
 }
 
 int32_t ParseCacheType(const std::string& word) {
   if (word == "f16") return SPECINFER_CACHE_F16;
   if (word == "q8") return SPECINFER_CACHE_Q8;
   throw Failure("--cache-type \"" + word + "\": there are f16 and q8");
-}
-
-int32_t ParseStrategy(const std::string& word) {
-  if (word == "auto") return SPECINFER_STRATEGY_AUTO;
-  if (word == "off") return SPECINFER_STRATEGY_OFF;
-  throw Failure("--strategy \"" + word +
-                "\": this build has no such strategy; there are: auto, off");
 }
 
 }  // namespace specinfer_cli

@@ -8,6 +8,7 @@
 
 #include "handles.h"
 #include "specinfer.h"
+#include "speculation_options.h"
 #include <CLI/App.hpp>
 
 namespace specinfer_cli {
@@ -21,13 +22,22 @@ struct ModelOptions {
 };
 void AddModelOptions(CLI::App& verb, ModelOptions& options);
 
-// An engine and the model that was asked for.
+// An engine and the models that were asked for.
 struct LoadedModel {
   Engine engine;
   Model model;
+  Model draft;  // null: none
   std::string path;
 };
 LoadedModel LoadModel(const ModelOptions& options);
+// With the draft model that `speculation` names, if any.
+LoadedModel LoadModel(const ModelOptions& options,
+                      const SpeculationOptions& speculation);
+
+// A config with the draft model and the cache type.
+specinfer_session_config SessionConfig(const LoadedModel& loaded,
+                                       const SpeculationOptions& speculation,
+                                       const std::string& cache_type);
 
 // --prompt and --file, of which one is given.
 struct PromptOptions {
@@ -58,19 +68,18 @@ struct SamplingOptions {
   std::vector<std::string> stop_strings;
   std::vector<std::string> banned_strings;
   std::vector<std::string> logit_biases;
-  std::string strategy = "auto";
   bool ignore_end = false;
 };
 // Defaults shown by --help are the values `options` has now.
 void AddSamplingOptions(CLI::App& verb, SamplingOptions& options);
-void AddStrategyOption(CLI::App& verb, std::string& strategy);
 void AddCacheTypeOption(CLI::App& verb, std::string& cache_type);
 
 // A generation config with the arrays that it points to.
 class Generation {
  public:
-  // Throws Failure for what cannot be read. `options` must outlive this.
-  explicit Generation(const SamplingOptions& options);
+  // Throws Failure for what cannot be read. `sampling` must outlive this.
+  Generation(const SamplingOptions& sampling,
+             const SpeculationOptions& speculation);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
@@ -83,9 +92,7 @@ class Generation {
   std::vector<specinfer_logit_bias> logit_biases_;
 };
 
-// SPECINFER_STRATEGY_... of a word; throws Failure with the words there are.
-int32_t ParseStrategy(const std::string& word);
-// SPECINFER_CACHE_..., likewise.
+// SPECINFER_CACHE_... of a word; throws Failure with the words there are.
 int32_t ParseCacheType(const std::string& word);
 
 }  // namespace specinfer_cli

@@ -78,7 +78,10 @@ class HeadRun {
         weight_(AsPacked(*args.weight)),
         isa_(isa),
         kernels_(FindHeadKernels(isa)),
-        num_chunks_(NumChunks(weight_.outputs)),
+        num_tokens_(args.num_tokens > 0
+                        ? std::min<int64_t>(args.num_tokens, weight_.outputs)
+                        : weight_.outputs),
+        num_chunks_(NumChunks(num_tokens_)),
         rows_{weight_.layout->activations(), Floats(args.hidden),
               scratch.quantized.data()},
         batch_(CutBatchScratch(scratch.head.data(), num_chunks_)) {}
@@ -87,8 +90,14 @@ class HeadRun {
   int64_t num_chunks() const { return num_chunks_; }
 
   void PrepareBatch(int64_t begin, int64_t end) {
+    constexpr float kNothing = -std::numeric_limits<float>::infinity();
     std::fill(batch_.least_values, batch_.least_values + (end - begin),
-              -std::numeric_limits<float>::infinity());
+              kNothing);
+    for (int64_t q = begin; q < end; ++q) {
+      const absl::Span<float> full = query(q).full;
+      if (static_cast<int64_t>(full.size()) > num_tokens_)
+        std::fill(full.begin() + num_tokens_, full.end(), kNothing);
+    }
   }
 
   // Chunk `chunk` of the queries [first, last) of the batch that begins at
@@ -96,7 +105,7 @@ class HeadRun {
   void RunChunk(int64_t begin, int64_t first, int64_t last, int64_t chunk,
                 float* logits) const {
     const int64_t first_token = chunk * kHeadChunk;
-    const int64_t count = std::min(kHeadChunk, weight_.outputs - first_token);
+    const int64_t count = std::min(kHeadChunk, num_tokens_ - first_token);
     ComputeLogits(begin, first, last, first_token, count, logits);
     for (int64_t q = first; q < last; ++q) {
       const int64_t in_batch = q - begin;
@@ -159,6 +168,7 @@ class HeadRun {
   const PackedWeight& weight_;
   const Isa isa_;
   const HeadKernels& kernels_;
+  const int64_t num_tokens_;
   const int64_t num_chunks_;
   const QuantizedRows rows_;
   const BatchScratch batch_;

@@ -54,7 +54,7 @@ absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
           const int slot = block.sequence->num_committed + node;
           const CachePage& page =
               block.sequence->pages[static_cast<size_t>(slot / kPagePositions)];
-          TurnAndStoreRow(args, kernels, block.sequence->first_row + node, page,
+          TurnAndStoreRow(args, kernels, RowOf(*block.sequence, node), page,
                           slot % kPagePositions);
         }
       });

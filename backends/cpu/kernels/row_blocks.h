@@ -18,9 +18,15 @@ struct RowBlock {
   int last = 0;
 };
 
+// The row of the pass that computes `node`.
+inline int64_t RowOf(const AttentionSequence& sequence, int node) {
+  return int64_t{sequence.first_row} + node - sequence.first_node;
+}
+
 inline int64_t CountRowBlocks(const AttentionSequence& sequence,
                               int rows_per_block) {
-  return (sequence.num_nodes + rows_per_block - 1) / rows_per_block;
+  return (sequence.num_nodes - sequence.first_node + rows_per_block - 1) /
+         rows_per_block;
 }
 
 inline int64_t CountRowBlocks(absl::Span<const AttentionSequence> sequences,
@@ -38,7 +44,8 @@ inline RowBlock FindRowBlock(absl::Span<const AttentionSequence> sequences,
   for (int64_t count = 0;
        index >= (count = CountRowBlocks(*sequence, rows_per_block)); ++sequence)
     index -= count;
-  const int first = static_cast<int>(index) * rows_per_block;
+  const int first =
+      sequence->first_node + static_cast<int>(index) * rows_per_block;
   return {sequence, first,
           std::min(first + rows_per_block, sequence->num_nodes)};
 }

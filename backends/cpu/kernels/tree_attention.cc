@@ -201,9 +201,8 @@ void ForEachQuery(const Tile& tile, const Visit& visit) {
   int query = 0;
   for (int node = tile.rows.first; node < tile.rows.last; ++node) {
     for (int i = 0; i < tile.group; ++i, ++query) {
-      visit(query,
-            int64_t{tile.rows.sequence->first_row + node} * tile.args->heads +
-                tile.kv_head * tile.group + i);
+      visit(query, RowOf(*tile.rows.sequence, node) * tile.args->heads +
+                       tile.kv_head * tile.group + i);
     }
   }
 }
@@ -346,11 +345,11 @@ absl::Status RunTreeAttention(const TreeAttentionArgs& args, Isa isa,
   int end = 0;
   int max_rows = 0;
   for (const AttentionSequence& sequence : args.sequences) {
-    const auto [first, last] =
-        VisiblePositions({&sequence, 0, sequence.num_nodes}, args.window);
+    const auto [first, last] = VisiblePositions(
+        {&sequence, sequence.first_node, sequence.num_nodes}, args.window);
     begin = std::min(begin, first);
     end = std::max(end, last);
-    max_rows = std::max(max_rows, sequence.num_nodes);
+    max_rows = std::max(max_rows, sequence.num_nodes - sequence.first_node);
   }
   const Kernels kernels = PickKernels(isa, args.cache_type);
   const int64_t max_queries = std::max(kTileQueries, group);

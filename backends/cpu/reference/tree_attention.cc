@@ -7,6 +7,7 @@
 
 #include "backends/cpu/cpu_buffer.h"
 #include "backends/cpu/kernels/q8_layout.h"
+#include "backends/cpu/kernels/row_blocks.h"
 #include "backends/cpu/reference/lanes.h"
 #include "backends/cpu/reference/tanh.h"
 #include "backends/cpu/reference/turn_head.h"
@@ -214,7 +215,7 @@ void TreeAttentionReference(const TreeAttentionArgs& args,
   const int end = sequence.num_committed + depth + 1;
   const int begin = args.window > 0 ? std::max(0, end - args.window) : 0;
   const int group = args.heads / args.kv_heads;
-  const int64_t row = sequence.first_row + node;
+  const int64_t row = RowOf(sequence, node);
   for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     const int64_t offset = (row * args.heads + head) * args.head_dim;
     const float* query = Floats(args.query) + offset;

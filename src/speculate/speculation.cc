@@ -1,0 +1,161 @@
+#include "src/speculate/speculation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/clock.h"
+#include "src/base/status_macros.h"
+
+namespace specinfer {
+namespace {
+
+constexpr double kFade = 0.93;  // of the prediction, as the planner fades
+
+bool IsStop(const absl::Status& status) {
+  return absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
+}
+
+}  // namespace
+
+Speculation::Speculation(const PlannerOptions& options, PassTimes* times)
+    : options_(options), times_(times), planner_(options, times) {}
+
+void Speculation::AddDrafter(std::unique_ptr<Drafter> drafter,
+                             DrafterKind kind) {
+  statistics_.drafters.push_back({.name = drafter->name()});
+  members_.push_back({std::move(drafter), kind});
+}
+
+void Speculation::Begin(const SpeculationRequest& request) {
+  request_ = request;
+  planner_.Begin();
+}
+
+absl::Status Speculation::Draft(absl::Span<const Token> text,
+                                int32_t num_context_tokens, int32_t max_depth,
+                                int32_t num_tokens_left,
+                                const PassControl& control, TokenTree* tree) {
+  if (!is_drafting_) {
+    MakePlan(text, num_context_tokens, max_depth, num_tokens_left);
+    tree->Reset(text.back());
+    is_drafting_ = true;
+    next_member_ = 0;
+    size_before_ = tree->size();
+  }
+  for (; next_member_ < members_.size(); ++next_member_) {
+    if (!plan_.Uses(members_[next_member_].kind)) continue;
+    const absl::Status status = Ask(next_member_, text, control, tree);
+    if (IsStop(status)) return status;
+    if (!status.ok()) {
+      tree->Shrink(size_before_);
+      NoteFailure(next_member_, status, text.size());
+    }
+    size_before_ = tree->size();
+  }
+  is_drafting_ = false;
+  return absl::OkStatus();
+}
+
+void Speculation::MakePlan(absl::Span<const Token> text,
+                           int32_t num_context_tokens, int32_t max_depth,
+                           int32_t num_tokens_left) {
+  PlanRequest request = {.strategy = request_.strategy,
+                         .num_context_tokens = num_context_tokens,
+                         .max_depth = max_depth,
+                         .num_tokens_left = num_tokens_left};
+  for (const Member& member : members_)
+    request.joining_seconds += member.drafter->PredictJoining(text.size());
+  plan_ = planner_.Next(request);
+}
+
+absl::Status Speculation::Ask(size_t member, absl::Span<const Token> text,
+                              const PassControl& control, TokenTree* tree) {
+  DrafterStatistics& counts = statistics_.drafters[member];
+  const int64_t start_us = NowMicros();
+  const absl::Status status = members_[member].drafter->Draft(
+      {.text = text,
+       .budget = plan_.budget,
+       .noise = request_.noise,
+       .source = static_cast<DraftSource>(member),
+       .is_forced = plan_.is_forced,
+       .control = control},
+      tree);
+  counts.draft_us += static_cast<uint64_t>(NowMicros() - start_us);
+  if (IsStop(status)) return status;
+  ++counts.num_drafts;
+  return status;
+}
+
+void Speculation::NoteFailure(size_t member, const absl::Status& status,
+                              size_t num_tokens) {
+  ++statistics_.drafters[member].num_errors;
+  statistics_.last_error = status;
+  members_[member].drafter->Rollback(num_tokens);
+  planner_.Avoid(members_[member].kind);
+}
+
+void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
+                         const Walk& walk, const RoundTimes& times) {
+  // All of them follow the text, also those that were not asked.
+  for (const Member& member : members_)
+    member.drafter->Accept(text, tree, walk, {});
+  Count(tree, walk, times);
+  if (times.was_stopped) return;
+  planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()),
+                  static_cast<double>(times.total_us()) * 1e-6);
+  statistics_.realised_gain = planner_.realised_gain();
+}
+
+void Speculation::Count(const TokenTree& tree, const Walk& walk,
+                        const RoundTimes& times) {
+  SpeculationStatistics& s = statistics_;
+  ++s.num_rounds;
+  s.num_tokens += walk.tokens.size();
+  if (tree.size() > 1) ++s.num_speculative_rounds;
+  s.draft_us += static_cast<uint64_t>(times.draft_us);
+  s.forward_us += static_cast<uint64_t>(times.forward_us);
+  s.verify_us += static_cast<uint64_t>(times.verify_us);
+  s.commit_us += static_cast<uint64_t>(times.commit_us);
+  s.strategy = plan_.strategy;
+  s.num_plan_changes = planner_.num_changes();
+  s.last_tree_nodes = static_cast<uint32_t>(tree.size());
+  s.plain_seconds = plan_.plain_seconds;
+  s.predicted_gain =
+      s.predicted_gain == 0.0
+          ? plan_.predicted_gain
+          : s.predicted_gain * kFade + plan_.predicted_gain * (1.0 - kFade);
+  for (int32_t node = 1; node < tree.size(); ++node)
+    ++s.drafters[tree.source(node)].num_proposed;
+  for (size_t i = 0; i < walk.path.size(); ++i) {
+    const int32_t next = i + 1 < walk.path.size() ? walk.path[i + 1] : -1;
+    const size_t depth = std::min(i, kNumDepthCounters - 1);
+    for (int32_t child = tree.first_child(walk.path[i]); child >= 0;
+         child = tree.next_sibling(child)) {
+      DrafterStatistics& drafter = s.drafters[tree.source(child)];
+      ++drafter.num_reached;
+      ++s.reached_by_depth[depth];
+      if (child != next) continue;
+      ++drafter.num_accepted;
+      ++s.accepted_by_depth[depth];
+    }
+  }
+}
+
+void Speculation::Rollback(size_t num_tokens) {
+  is_drafting_ = false;
+  for (const Member& member : members_) member.drafter->Rollback(num_tokens);
+}
+
+absl::StatusOr<std::unique_ptr<Speculation>> Speculation::Fork() const {
+  auto fork = std::make_unique<Speculation>(options_, times_);
+  for (const Member& member : members_) {
+    if (member.kind == DrafterKind::kEarlyExit) continue;
+    SPECINFER_ASSIGN_OR_RETURN(std::unique_ptr<Drafter> drafter,
+                               member.drafter->Fork());
+    fork->AddDrafter(std::move(drafter), member.kind);
+  }
+  fork->planner_ = planner_;
+  return fork;
+}
+
+}  // namespace specinfer

@@ -1,0 +1,110 @@
+// One sequence's speculation: its drafters, the planner among them, and what
+// became of their guesses.
+#ifndef SPECINFER_SRC_SPECULATE_SPECULATION_H_
+#define SPECINFER_SRC_SPECULATE_SPECULATION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/speculate/drafter.h"
+#include "src/speculate/planner.h"
+#include "src/speculate/statistics.h"
+#include "src/speculate/token_tree.h"
+#include "src/speculate/verifier.h"
+
+namespace specinfer {
+
+// How an answer is to be drafted.
+struct SpeculationRequest {
+  Strategy strategy = Strategy::kAuto;
+  SharedNoise noise;
+};
+
+// Where the time of a round went, in microseconds.
+struct RoundTimes {
+  int64_t start_us = 0;  // clock.h
+  int64_t draft_us = 0;
+  int64_t forward_us = 0;
+  int64_t verify_us = 0;
+  int64_t commit_us = 0;
+  bool was_stopped = false;  // at a deadline, so that it is no measurement
+
+  int64_t total_us() const {
+    return draft_us + forward_us + verify_us + commit_us;
+  }
+};
+
+// Not thread-safe. A drafter that fails costs time and is left out for a while;
+// its error is in the statistics and nowhere else.
+class Speculation {
+ public:
+  // `times`: of the target's passes; must outlive it.
+  Speculation(const PlannerOptions& options, PassTimes* times);
+
+  // Drafters are asked in the order they were added: cheap ones first.
+  void AddDrafter(std::unique_ptr<Drafter> drafter, DrafterKind kind);
+
+  // An answer begins.
+  void Begin(const SpeculationRequest& request);
+
+  // Plans and drafts a round behind `text`, whose last token becomes the
+  // tree's root. `num_context_tokens` are in the target's cache. The tree will
+  // be no deeper than `max_depth`; `num_tokens_left` of the answer may be 0 for
+  // not known.
+  // Errors: DEADLINE_EXCEEDED: the same call goes on. CANCELLED.
+  absl::Status Draft(absl::Span<const Token> text, int32_t num_context_tokens,
+                     int32_t max_depth, int32_t num_tokens_left,
+                     const PassControl& control, TokenTree* tree);
+  // The round is over: tells the drafters, learns, counts.
+  void Accept(absl::Span<const Token> text, const TokenTree& tree,
+              const Walk& walk, const RoundTimes& times);
+  // The text has been cut to its first `num_tokens` tokens; a draft that
+  // stopped at a deadline is given up.
+  void Rollback(size_t num_tokens);
+
+  // For a session that goes on from the same text. Early exits, which share the
+  // target's cache, are left out.
+  absl::StatusOr<std::unique_ptr<Speculation>> Fork() const;
+
+  Drafter& drafter(size_t index) { return *members_[index].drafter; }
+  const Plan& plan() const { return plan_; }
+  const SpeculationStatistics& statistics() const { return statistics_; }
+
+ private:
+  struct Member {
+    std::unique_ptr<Drafter> drafter;
+    DrafterKind kind;
+  };
+
+  void MakePlan(absl::Span<const Token> text, int32_t num_context_tokens,
+                int32_t max_depth, int32_t num_tokens_left);
+  // Errors: DEADLINE_EXCEEDED, CANCELLED; others are the drafter's own.
+  absl::Status Ask(size_t member, absl::Span<const Token> text,
+                   const PassControl& control, TokenTree* tree);
+  void NoteFailure(size_t member, const absl::Status& status,
+                   size_t num_tokens);
+  void Count(const TokenTree& tree, const Walk& walk, const RoundTimes& times);
+
+  const PlannerOptions options_;
+  PassTimes* const times_;
+  std::vector<Member> members_;
+  Planner planner_;
+  SpeculationRequest request_;
+  SpeculationStatistics statistics_;
+  Plan plan_;
+
+  // The draft in progress.
+  bool is_drafting_ = false;
+  size_t next_member_ = 0;
+  int32_t size_before_ = 0;  // of the tree, before the member that is asked
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SPECULATE_SPECULATION_H_
