@@ -97,8 +97,6 @@ absl::Status Generator::DraftLane(Lane& lane, const PassControl& control) {
   if (!lane.is_drafting) {
     lane.times = {.start_us = start_us};
     lane.is_drafting = true;
-  } else {
-    lane.times.was_stopped = true;
   }
   absl::Status status;
   if (lane.speculation == nullptr) {
@@ -148,18 +146,14 @@ void Generator::AskOfLane(Lane& lane) {
 absl::Status Generator::Forward(absl::Span<Lane* const> lanes,
                                 const PassControl& control) {
   const int64_t start_us = NowMicros();
-  const bool was_paused = decoder_->is_paused();
   const absl::Status status =
       decoder_->Forward(batch_, {.rows = rows_, .queries = queries_}, control);
   const int64_t duration_us = NowMicros() - start_us;
-  for (Lane* lane : lanes) {
-    lane->times.forward_us += duration_us;
-    lane->times.was_stopped |= was_paused;
-  }
-  if (status.ok() && !was_paused && lanes.size() == 1) {
-    model_.pass_times().Record(static_cast<int32_t>(rows_.size()),
-                               lanes[0]->sequence->num_committed(),
-                               static_cast<double>(duration_us) * 1e-6);
+  for (Lane* lane : lanes) lane->times.forward_us += duration_us;
+  if (status.ok() && lanes.size() == 1) {
+    model_.pass_times().Record(
+        static_cast<int32_t>(rows_.size()), lanes[0]->sequence->num_committed(),
+        static_cast<double>(lanes[0]->times.forward_us) * 1e-6);
   }
   return status;
 }

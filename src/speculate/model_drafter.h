@@ -130,6 +130,7 @@ class ModelDrafter : public Drafter {
   // The next pass, or the one that was stopped: tree nodes.
   std::vector<int32_t> level_;
   bool is_level_fed_ = false;
+  int64_t pass_us_ = 0;
   int32_t first_row_node_ = 0;  // fed node that is its first row
   std::vector<int32_t> rows_;
   std::vector<HeadQuery> queries_;

@@ -100,7 +100,6 @@ void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
   for (const Member& member : members_)
     member.drafter->Accept(text, tree, walk, {});
   Count(tree, walk, times);
-  if (times.was_stopped) return;
   planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()),
                   static_cast<double>(times.total_us()) * 1e-6);
   statistics_.realised_gain = planner_.realised_gain();

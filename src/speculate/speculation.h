@@ -26,14 +26,14 @@ struct SpeculationRequest {
   SharedNoise noise;
 };
 
-// Where the time of a round went, in microseconds.
+// Where the time of a round went, in microseconds; what passed between calls
+// that stopped at a deadline is not in it.
 struct RoundTimes {
   int64_t start_us = 0;  // clock.h
   int64_t draft_us = 0;
   int64_t forward_us = 0;
   int64_t verify_us = 0;
   int64_t commit_us = 0;
-  bool was_stopped = false;  // at a deadline, so that it is no measurement
 
   int64_t total_us() const {
     return draft_us + forward_us + verify_us + commit_us;
