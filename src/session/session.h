@@ -144,6 +144,10 @@ class Session {
   // added to it.
   // Errors: FAILED_PRECONDITION is the caller's to give: another vocabulary.
   void SetCorpus(std::shared_ptr<Corpus> corpus, bool learns);
+  // One more to draft, asked after those there are.
+  void AddDrafter(std::unique_ptr<Drafter> drafter, DrafterKind kind) {
+    speculation_->AddDrafter(std::move(drafter), kind);
+  }
   // Called after each round; empty: nobody.
   void SetRoundObserver(RoundObserver observer) {
     round_observer_ = std::move(observer);

@@ -72,6 +72,9 @@ class Drafter {
     return 0.0;
   }
 
+  // Seconds that the last Draft spent on that.
+  virtual double joining_seconds() const { return 0.0; }
+
   // Adds nodes to `tree`, which may hold other drafters' nodes, within
   // request.budget.
   virtual absl::Status Draft(const DraftRequest& request, TokenTree* tree) = 0;

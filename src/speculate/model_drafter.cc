@@ -195,8 +195,12 @@ absl::Status ModelDrafter::Expand(const DraftRequest& request,
     if (level_.empty()) PlanLevel(request, *tree);
     if (level_.empty()) break;
     if (!is_level_fed_) {
-      if (fed_.empty())
-        SPECINFER_RETURN_IF_ERROR(Prefill(request.text, request.control));
+      if (fed_.empty()) {
+        const int64_t start_us = NowMicros();
+        const absl::Status status = Prefill(request.text, request.control);
+        joining_us_ += NowMicros() - start_us;
+        SPECINFER_RETURN_IF_ERROR(status);
+      }
       FeedLevel(request, *tree);
     }
     SPECINFER_RETURN_IF_ERROR(RunLevel(request));
@@ -213,6 +217,7 @@ absl::Status ModelDrafter::Expand(const DraftRequest& request,
 
 void ModelDrafter::BeginRound() {
   is_drafting_ = true;
+  joining_us_ = 0;
   num_before_ = 0;
   first_row_node_ = 0;
   fed_.clear();

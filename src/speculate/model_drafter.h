@@ -63,6 +63,9 @@ class ModelDrafter : public Drafter {
   absl::Status Prefill(absl::Span<const Token> text,
                        const PassControl& control) override;
   double PredictJoining(size_t num_tokens) const override;
+  double joining_seconds() const override {
+    return static_cast<double>(joining_us_) * 1e-6;
+  }
   absl::Status Draft(const DraftRequest& request, TokenTree* tree) override;
   void Accept(absl::Span<const Token> text, const TokenTree& tree,
               const Walk& walk, const WalkFeatures& features) override;
@@ -119,6 +122,7 @@ class ModelDrafter : public Drafter {
 
   // This round.
   bool is_drafting_ = false;
+  int64_t joining_us_ = 0;
   int32_t num_before_ = 0;  // fed nodes before the root
   TokenTree fed_tree_;      // what was fed, in that order
   std::vector<FedNode> fed_;

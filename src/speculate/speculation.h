@@ -72,6 +72,7 @@ class Speculation {
   // target's cache, are left out.
   absl::StatusOr<std::unique_ptr<Speculation>> Fork() const;
 
+  // In the order they were added.
   Drafter& drafter(size_t index) { return *members_[index].drafter; }
   const Plan& plan() const { return plan_; }
   const SpeculationStatistics& statistics() const { return statistics_; }
@@ -101,6 +102,7 @@ class Speculation {
 
   // The draft in progress.
   bool is_drafting_ = false;
+  double joining_seconds_ = 0.0;  // of this round's drafts
   size_t next_member_ = 0;
   int32_t size_before_ = 0;  // of the tree, before the member that is asked
 };

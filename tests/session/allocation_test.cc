@@ -47,7 +47,7 @@ TEST_P(Round, AllocatesNothingAfterTheFirst) {
   auto generator = *Generator::Create(*model, 16);
   auto sequence = *Sequence::Create(*model->engine().backend,
                                     model->cache_layout(), 400, 16);
-  ASSERT_TRUE(generator->Prefill(*sequence, text, {}).ok());
+  ASSERT_TRUE(generator->Prefill(*sequence, text, 16, {}).ok());
   SamplingOptions sampling;
   sampling.temperature = GetParam().temperature;
   sampling.top_p = GetParam().top_p;

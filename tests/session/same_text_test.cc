@@ -68,8 +68,8 @@ Outcome Decode(const std::string& name, const Arrangement& arrangement) {
         *engine->backend, model->cache_layout(arrangement.cache_type), 512,
         arrangement.chunk));
     while (true) {
-      const absl::StatusOr<int32_t> num_fed =
-          generator->Prefill(*sequences.back(), texts.back(), {});
+      const absl::StatusOr<int32_t> num_fed = generator->Prefill(
+          *sequences.back(), texts.back(), arrangement.chunk, {});
       EXPECT_TRUE(num_fed.ok()) << num_fed.status();
       if (!num_fed.ok() || *num_fed == 0) break;
     }
