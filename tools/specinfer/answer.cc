@@ -9,8 +9,10 @@
 namespace specinfer_cli {
 namespace {
 
-// Long enough to cost nothing, short enough for a progress bar.
-constexpr uint64_t kStepMicroseconds = 50'000;
+// Of reading: long enough to cost nothing, short enough for a progress bar.
+constexpr uint64_t kReadMicroseconds = 50'000;
+// Of writing: no pass is interrupted, so that all can be measured.
+constexpr uint64_t kWholeRound = 0;
 
 const char* FinishName(int32_t finish) {
   switch (finish) {
@@ -59,10 +61,11 @@ void StepThrough(specinfer_session* session,
                  const specinfer_generation_config& config, bool streams,
                  const Interrupt& interrupt, Answer& answer) {
   ProgressBar bar("reading the prompt");
+  bool is_reading = true;
   while (true) {
     specinfer_event event = SPECINFER_EVENT_INIT;
-    const specinfer_status status =
-        specinfer_session_step(session, kStepMicroseconds, &event);
+    const specinfer_status status = specinfer_session_step(
+        session, is_reading ? kReadMicroseconds : kWholeRound, &event);
     if (status == SPECINFER_CANCELLED) {
       answer.finish_reason = "cancelled";
       return;
@@ -78,7 +81,8 @@ void StepThrough(specinfer_session* session,
       answer.finish_reason = "cancelled";
       return;
     }
-    if (event.num_prefilled_tokens < event.num_prompt_tokens) {
+    is_reading = event.num_prefilled_tokens < event.num_prompt_tokens;
+    if (is_reading) {
       bar.Show(static_cast<double>(event.num_prefilled_tokens) /
                    event.num_prompt_tokens,
                std::to_string(event.num_prefilled_tokens) + "/" +

@@ -13,13 +13,15 @@ namespace {
 // Enough to touch every weight of both models, and to guess a few times.
 constexpr uint32_t kWarmUpTokens = 16;
 
+// No pass is interrupted, as in specinfer_session_generate().
+constexpr uint64_t kWholeRound = 0;
+
 std::vector<specinfer_token> StepThrough(specinfer_session* session,
                                          const std::string& where) {
-  constexpr uint64_t kStepMicroseconds = 50'000;
   std::vector<specinfer_token> tokens;
   specinfer_event event = SPECINFER_EVENT_INIT;
   while (event.state != SPECINFER_STEP_DONE) {
-    Check(specinfer_session_step(session, kStepMicroseconds, &event), where);
+    Check(specinfer_session_step(session, kWholeRound, &event), where);
     for (size_t i = 0; i < event.num_tokens; ++i) {
       tokens.push_back(TokenAt(event, i).token);
     }
