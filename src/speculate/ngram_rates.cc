@@ -10,7 +10,8 @@ namespace {
 // Of undisputed guesses, by length bucket. Measured with matches of 2 to 5
 // tokens: right 0.94 of the time where code is edited, 0.51 on code, 0.50 in
 // chat; matches of 8 and more are nearly always right.
-constexpr float kPriors[] = {0.40f, 0.50f, 0.60f, 0.75f, 0.90f, 0.95f, 0.97f};
+constexpr float kPriors[] = {0.20f, 0.40f, 0.50f, 0.60f,
+                             0.75f, 0.90f, 0.95f, 0.97f};
 constexpr float kDisputedShare = 0.75f;  // of the above
 constexpr float kSecondPrior = 0.15f;
 constexpr float kLaterPrior = 0.05f;
@@ -37,12 +38,12 @@ float PriorOf(GuessRank rank, int32_t length_bucket) {
 
 }  // namespace
 
-// 2, 3, 4-5, 6-7, 8-15, 16-31, 32 and more.
+// 1, 2, 3, 4-5, 6-7, 8-15, 16-31, 32 and more.
 int32_t NgramRates::LengthBucket(int32_t length) {
-  if (length < 4) return std::max(length, 2) - 2;
-  if (length < 8) return length < 6 ? 2 : 3;
+  if (length < 4) return std::max(length, 1) - 1;
+  if (length < 8) return length < 6 ? 3 : 4;
   return std::min(
-      static_cast<int32_t>(std::bit_width(static_cast<uint32_t>(length))),
+      static_cast<int32_t>(std::bit_width(static_cast<uint32_t>(length))) + 1,
       kNumLengths - 1);
 }
 

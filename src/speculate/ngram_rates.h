@@ -38,7 +38,7 @@ class NgramRates {
 
  private:
   static constexpr int32_t kNumRanks = 5;
-  static constexpr int32_t kNumLengths = 7;
+  static constexpr int32_t kNumLengths = 8;
   static constexpr int32_t kNumDepths = 5;
   static constexpr int32_t kNumCoarse = 2 * kNumRanks * kNumLengths;
   static constexpr int32_t kNumFine = kNumCoarse * kNumDepths;
