@@ -19,6 +19,21 @@ struct alignas(64) PanelSums {
   float rows[kTileRows][kGroupOutputs];
 };
 
+// Rows that share one unpacking of the weights: whole panels, and at the end
+// perhaps one of fewer rows, behind which others lie that nobody asked for.
+struct PanelRange {
+  int64_t first_row;  // a multiple of kPanelRows
+  int64_t num_rows;   // up to kMaxPanels * kPanelRows
+
+  int64_t num_panels() const {
+    return (num_rows + kPanelRows - 1) / kPanelRows;
+  }
+  int64_t RowsOf(int64_t panel) const {
+    const int64_t rest = num_rows - panel * kPanelRows;
+    return rest < kPanelRows ? rest : kPanelRows;
+  }
+};
+
 inline void StorePanel(const LinearTile& tile, int64_t first_row,
                        int64_t num_rows, const PanelSums& panel) {
   const __mmask16 mask =
@@ -43,30 +58,19 @@ inline void StorePanel(const LinearTile& tile, int64_t first_row,
 namespace specinfer::cpu {
 namespace {
 
-// Panels with the same number of rows.
-template <class Tiles, int kLayout>
-void RunPanels(const LinearTile& tile, int64_t first_row, int64_t num_panels,
-               int64_t num_rows) {
-  if constexpr (kPackedLayouts[kLayout].activations() == Activations::kSpans) {
-    RunSpanPanels<Tiles, kLayout>(tile, first_row, num_panels, num_rows);
-  } else {
-    RunBlockPanels<Tiles, kLayout>(tile, first_row, num_panels, num_rows);
-  }
-}
-
-// Whole panels first, then the rows that are left.
 template <class Tiles, int kLayout>
 void RunTile(const LinearTile& tile) {
-  const int64_t num_whole = tile.num_rows / kPanelRows;
-  for (int64_t p = 0; p < num_whole; p += kMaxPanels) {
-    const int64_t rest = num_whole - p;
-    RunPanels<Tiles, kLayout>(tile, p * kPanelRows,
-                              rest < kMaxPanels ? rest : kMaxPanels,
-                              kPanelRows);
+  constexpr int64_t kMaxRows = kMaxPanels * kPanelRows;
+  for (int64_t row = 0; row < tile.num_rows; row += kMaxRows) {
+    const int64_t rest = tile.num_rows - row;
+    const PanelRange range = {row, rest < kMaxRows ? rest : kMaxRows};
+    if constexpr (kPackedLayouts[kLayout].activations() ==
+                  Activations::kSpans) {
+      RunSpanPanels<Tiles, kLayout>(tile, range);
+    } else {
+      RunBlockPanels<Tiles, kLayout>(tile, range);
+    }
   }
-  const int64_t num_rest = tile.num_rows % kPanelRows;
-  if (num_rest > 0)
-    RunPanels<Tiles, kLayout>(tile, num_whole * kPanelRows, 1, num_rest);
 }
 
 // Null for float weights.

@@ -119,17 +119,15 @@ void UnpackBlocks(const LinearTile& tile, int64_t begin, int64_t count,
   }
 }
 
-// The panels from `first_row` on, all with `num_rows` rows.
 template <class Tiles, int kLayout>
-void RunBlockPanels(const LinearTile& tile, int64_t first_row,
-                    int64_t num_panels, int64_t num_rows) {
+void RunBlockPanels(const LinearTile& tile, const PanelRange& range) {
   using Adder = void(const ActivationBlock*, int64_t, const UnpackedBlock*,
                      int64_t, PanelSums*);
   static constexpr Adder* kAdders[] = {
       &AddBlocks<Tiles, kLayout, 4>, &AddBlocks<Tiles, kLayout, 8>,
       &AddBlocks<Tiles, kLayout, 12>, &AddBlocks<Tiles, kLayout, 16>};
-  Adder* const add_blocks = kAdders[(num_rows - 1) / 4];
-  Tiles::Configure(BlockShapes(static_cast<int>(num_rows)));
+  const int64_t num_panels = range.num_panels();
+  Tiles::Configure(BlockShapes(static_cast<int>(range.RowsOf(0))));
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
   UnpackedBlock unpacked[kChunkBlocks];
   PanelSums panels[kMaxPanels] = {};
@@ -137,12 +135,18 @@ void RunBlockPanels(const LinearTile& tile, int64_t first_row,
     const int64_t rest = num_blocks - begin;
     const int64_t count = rest < kChunkBlocks ? rest : kChunkBlocks;
     UnpackBlocks<kLayout>(tile, begin, count, unpacked);
-    const ActivationBlock* x = tile.BlocksOf(first_row) + begin * num_rows;
-    for (int64_t p = 0; p < num_panels; ++p, x += kPanelRows * num_blocks)
-      add_blocks(x, num_rows, unpacked, count, &panels[p]);
+    for (int64_t p = 0; p < num_panels; ++p) {
+      const int64_t num_rows = range.RowsOf(p);
+      kAdders[(num_rows - 1) / 4](tile.BlocksOf(range.first_row) +
+                                      p * kPanelRows * num_blocks +
+                                      begin * num_rows,
+                                  num_rows, unpacked, count, &panels[p]);
+    }
   }
-  for (int64_t p = 0; p < num_panels; ++p)
-    StorePanel(tile, first_row + p * kPanelRows, num_rows, panels[p]);
+  for (int64_t p = 0; p < num_panels; ++p) {
+    StorePanel(tile, range.first_row + p * kPanelRows, range.RowsOf(p),
+               panels[p]);
+  }
   Tiles::Release();
 }
 

@@ -200,38 +200,42 @@ inline void AddSpan(const SpanSums& sums, const UnpackedSpan& w,
   }
 }
 
-// The panels from `first_row` on, all with `num_rows` rows. Unpacking,
+// Unpacking,
 // multiplying and adding take turns of some hundred cycles: while tiles are
 // multiplied, and for a while after, half of the vector multipliers are not to
 // be had, so there is nothing to gain from mixing them.
 template <class Tiles, int kLayout>
-void RunSpanPanels(const LinearTile& tile, int64_t first_row,
-                   int64_t num_panels, int64_t num_rows) {
+void RunSpanPanels(const LinearTile& tile, const PanelRange& range) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  Tiles::Configure(SpanShapes(static_cast<int>(num_rows)));
+  const int64_t num_panels = range.num_panels();
+  Tiles::Configure(SpanShapes(static_cast<int>(range.RowsOf(0))));
   const int64_t num_spans = tile.weight->inputs / kSpanInputs;
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
-  const ActivationSpan* x = tile.SpansOf(first_row);
+  const ActivationSpan* x = tile.SpansOf(range.first_row);
   constexpr int kSpanBytes = kSpanInputs / kBlockInputs * kL.code_bytes;
   UnpackedSpan unpacked;
   SpanSums sums[kMaxPanels];
   PanelSums panels[kMaxPanels] = {};
-  const int64_t panel_spans = kPanelRows * num_spans;
-  for (int64_t s = 0; s < num_spans; ++s, x += num_rows) {
+  const auto span_of = [&](int64_t panel, int64_t s) {
+    return x + panel * kPanelRows * num_spans + s * range.RowsOf(panel);
+  };
+  for (int64_t s = 0; s < num_spans; ++s) {
     UnpackSpan<kLayout>(header, codes, &unpacked);
     header += kL.header_bytes();
     codes += kSpanBytes;
     for (int64_t p = 0; p < num_panels; ++p) {
-      MultiplySpan<Tiles, kLayout>(x + p * panel_spans, unpacked, &sums[p]);
+      MultiplySpan<Tiles, kLayout>(span_of(p, s), unpacked, &sums[p]);
     }
     for (int64_t p = 0; p < num_panels; ++p) {
-      AddSpan<kLayout>(sums[p], unpacked, x + p * panel_spans, num_rows,
+      AddSpan<kLayout>(sums[p], unpacked, span_of(p, s), range.RowsOf(p),
                        &panels[p]);
     }
   }
-  for (int64_t p = 0; p < num_panels; ++p)
-    StorePanel(tile, first_row + p * kPanelRows, num_rows, panels[p]);
+  for (int64_t p = 0; p < num_panels; ++p) {
+    StorePanel(tile, range.first_row + p * kPanelRows, range.RowsOf(p),
+               panels[p]);
+  }
   Tiles::Release();
 }
 
