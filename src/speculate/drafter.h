@@ -75,6 +75,9 @@ class Drafter {
   // Seconds that the last Draft spent on that.
   virtual double joining_seconds() const { return 0.0; }
 
+  // Seconds of one step of drafting; 0: next to nothing.
+  virtual double step_seconds() const { return 0.0; }
+
   // Adds nodes to `tree`, which may hold other drafters' nodes, within
   // request.budget.
   virtual absl::Status Draft(const DraftRequest& request, TokenTree* tree) = 0;

@@ -37,7 +37,7 @@ struct ModelDrafterOptions {
   int32_t max_context_tokens = 4096;
   // A text that it has not followed is read from this many tokens back, so
   // that joining late costs little.
-  int32_t read_back_tokens = 256;
+  int32_t read_back_tokens = 128;
   // The target's own sequence, where the network is the target's first layers:
   // their keys and values are there, and what a draft writes is written again
   // by the target's pass. Null: a sequence of its own.
@@ -65,6 +65,9 @@ class ModelDrafter : public Drafter {
   double PredictJoining(size_t num_tokens) const override;
   double joining_seconds() const override {
     return static_cast<double>(joining_us_) * 1e-6;
+  }
+  double step_seconds() const override {
+    return network_.times->Seconds(1, sequence().num_committed());
   }
   absl::Status Draft(const DraftRequest& request, TokenTree* tree) override;
   void Accept(absl::Span<const Token> text, const TokenTree& tree,

@@ -17,8 +17,8 @@ constexpr float kSecondPrior = 0.15f;
 constexpr float kLaterPrior = 0.05f;
 // Outcomes that count as much as the prior: few, for texts differ more from
 // each other than from themselves.
-constexpr float kCoarsePriorVisits = 10.0f;
-constexpr float kFinePriorVisits = 20.0f;
+constexpr float kCoarsePriorVisits = 6.0f;
+constexpr float kFinePriorVisits = 12.0f;
 
 float PriorOf(GuessRank rank, int32_t length_bucket) {
   const float prior = kPriors[length_bucket];

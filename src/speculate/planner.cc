@@ -9,10 +9,13 @@ constexpr int32_t kMaxChildren = 8;
 // A free guess costs little to wait for, and a model that need not be joined
 // costs nothing, so looking things up comes first.
 constexpr double kFreePrior = 1.6;
-constexpr double kFreePriorRounds = 2.0;
+constexpr double kFreePriorRounds = 1.0;
 constexpr double kModelPrior = 1.5;
 constexpr double kEarlyExitPrior = 1.1;
 constexpr double kPriorRounds = 4.0;
+
+// A round that looks up and promises fewer tokens has found nothing.
+constexpr double kWeakTokens = 1.75;
 
 constexpr double kKeepUsed = 0.93;  // half-life of 10 rounds
 constexpr double kKeepUnused = 0.98;
@@ -97,13 +100,36 @@ Plan Planner::Next(const PlanRequest& request) {
 double Planner::ExpectedGain(const Arm& arm, const PlanRequest& request,
                              double plain_seconds) const {
   const double gain = arm.gain();
+  // A model that follows the text already looks things up as well: there is
+  // nothing to hope from looking up alone that was not seen.
+  if (arm.strategy == Strategy::kNgram && options_.has_model &&
+      request.joining_seconds == 0.0)
+    return std::min(gain, arm.seen_gain());
   if (!arm.uses_model) return gain;
+  const double hoped =
+      request.joining_seconds > 0.0 ? std::max(gain, PromiseOfModel()) : gain;
   const double tokens_left =
       std::min(request.num_tokens_left > 0 ? request.num_tokens_left
                                            : kAssumedTokensLeft,
                kMaxTokensLeft);
   return tokens_left /
-         (tokens_left / gain + request.joining_seconds / plain_seconds);
+         (tokens_left / hoped + request.joining_seconds / plain_seconds);
+}
+
+double Planner::PromiseOfModel() const {
+  double first_prior = 0.0;
+  for (const Arm& arm : arms_) {
+    if (arm.uses_model && !arm.is_forced) first_prior = arm.prior;
+  }
+  if (first_prior <= 1.0) return 0.0;
+  for (const Arm& arm : arms_) {
+    if (arm.strategy != Strategy::kNgram || arm.is_forced) continue;
+    const double strong_rounds =
+        std::max(0.0, arm.plain_rounds - weak_plain_rounds_);
+    const double rounds = strong_rounds + weak_tokens_ / first_prior;
+    return (first_prior + arm.tokens) / (1.0 + rounds);
+  }
+  return 0.0;
 }
 
 size_t Planner::Choose(const PlanRequest& request, double plain_seconds,
@@ -157,13 +183,23 @@ Plan Planner::MakePlan(const Arm& arm, const PlanRequest& request,
   return plan;
 }
 
-void Planner::Record(const Plan& plan, int32_t num_tokens, double seconds) {
+void Planner::Record(const Plan& plan, int32_t num_tokens,
+                     double predicted_tokens, double seconds) {
   if (plan.plain_seconds <= 0.0) return;
   const double plain_rounds = seconds / plan.plain_seconds;
   for (size_t i = 0; i < arms_.size(); ++i) {
     const double keep = i == plan.arm ? kKeepUsed : kKeepUnused;
     arms_[i].tokens *= keep;
     arms_[i].plain_rounds *= keep;
+  }
+  if (plan.strategy == Strategy::kNgram && !plan.is_forced) {
+    const bool is_weak = predicted_tokens < kWeakTokens;
+    weak_tokens_ = weak_tokens_ * kKeepUsed + (is_weak ? num_tokens : 0);
+    weak_plain_rounds_ =
+        weak_plain_rounds_ * kKeepUsed + (is_weak ? plain_rounds : 0.0);
+  } else {
+    weak_tokens_ *= kKeepUnused;
+    weak_plain_rounds_ *= kKeepUnused;
   }
   arms_[plan.arm].tokens += num_tokens;
   arms_[plan.arm].plain_rounds += plain_rounds;

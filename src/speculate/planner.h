@@ -77,8 +77,10 @@ class Planner {
   // The plan of the next round. Its budget borrows from the planner until the
   // next call.
   Plan Next(const PlanRequest& request);
-  // What came of it. `seconds`: all of the round.
-  void Record(const Plan& plan, int32_t num_tokens, double seconds);
+  // What came of it. `seconds`: all of the round. `predicted_tokens`: the sum
+  // of the tree's scores.
+  void Record(const Plan& plan, int32_t num_tokens, double predicted_tokens,
+              double seconds);
   // A drafter of this kind failed: plans that use it count as a loss.
   void Avoid(DrafterKind kind);
 
@@ -104,6 +106,10 @@ class Planner {
     double gain() const {
       return (prior * prior_rounds + tokens) / (prior_rounds + plain_rounds);
     }
+    // The same without hope.
+    double seen_gain() const {
+      return (prior_rounds + tokens) / (prior_rounds + plain_rounds);
+    }
   };
 
   double ExpectedGain(const Arm& arm, const PlanRequest& request,
@@ -115,9 +121,16 @@ class Planner {
 
   PlannerOptions options_;
   PassTimes* times_;
+  // What a model would make of rounds like those that looking up was given,
+  // as a gain: the rounds in which it found nothing would be the model's.
+  double PromiseOfModel() const;
+
   std::vector<Arm> arms_;
   size_t current_ = 0;
   uint32_t num_changes_ = 0;
+  // Of rounds that looked up and found next to nothing.
+  double weak_tokens_ = 0.0;
+  double weak_plain_rounds_ = 0.0;
   double recent_tokens_ = 0.0;
   double recent_plain_rounds_ = 0.0;
   std::vector<double> pass_seconds_;

@@ -9,7 +9,14 @@
 namespace specinfer {
 namespace {
 
-constexpr double kFade = 0.93;  // of the prediction, as the planner fades
+constexpr double kFade = 0.93;  // a round, as the planner fades
+
+// A round that a model leads, before there was any: so many tokens are guessed
+// right, one step each.
+constexpr double kModelPriorRounds = 2.0;
+constexpr double kModelPriorTokens = 2.0;
+// Free guesses that a model goes on from.
+constexpr double kSureScore = 0.7;
 
 bool IsStop(const absl::Status& status) {
   return absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
@@ -39,12 +46,20 @@ absl::Status Speculation::Draft(absl::Span<const Token> text,
     MakePlan(text, num_context_tokens, max_depth, num_tokens_left);
     tree->Reset(text.back());
     is_drafting_ = true;
+    is_led_by_model_ = false;
     joining_seconds_ = 0.0;
     next_member_ = 0;
     size_before_ = tree->size();
   }
   for (; next_member_ < members_.size(); ++next_member_) {
-    if (!plan_.Uses(members_[next_member_].kind)) continue;
+    const DrafterKind kind = members_[next_member_].kind;
+    if (!plan_.Uses(kind)) continue;
+    if (kind != DrafterKind::kFree && !plan_.is_forced && !is_led_by_model_) {
+      if (FreeOnesLead(*tree)) continue;
+      is_led_by_model_ = true;
+      KeepSureNodes(tree);
+      size_before_ = tree->size();
+    }
     const absl::Status status = Ask(next_member_, text, control, tree);
     if (IsStop(status)) return status;
     if (!status.ok()) {
@@ -55,6 +70,41 @@ absl::Status Speculation::Draft(absl::Span<const Token> text,
   }
   is_drafting_ = false;
   return absl::OkStatus();
+}
+
+// Each promises tokens for its time; time is worth what the plan makes of it.
+bool Speculation::FreeOnesLead(const TokenTree& tree) const {
+  if (tree.size() == 1) return false;
+  const double rate = plan_.budget.tokens_per_second;
+  const absl::Span<const double> seconds = plan_.budget.pass_seconds;
+  double free_tokens = 0.0;
+  for (int32_t node = 0; node < tree.size(); ++node)
+    free_tokens += tree.score(node);
+  const double free_worth =
+      free_tokens - rate * seconds[static_cast<size_t>(tree.size())];
+  const double step = members_[next_member_].drafter->step_seconds();
+  const double model_rounds = model_rounds_ + kModelPriorRounds;
+  const double model_tokens =
+      model_tokens_ + kModelPriorRounds * (1.0 + kModelPriorTokens);
+  const double model_seconds =
+      model_seconds_ +
+      kModelPriorRounds * (kModelPriorTokens * step +
+                           seconds[std::min<size_t>(4, seconds.size() - 1)]);
+  return free_worth > (model_tokens - rate * model_seconds) / model_rounds;
+}
+
+// The others would have to be verified only because they were cheap.
+void Speculation::KeepSureNodes(TokenTree* tree) const {
+  int32_t size = 1;
+  while (size < tree->size() && tree->score(size) >= kSureScore) ++size;
+  tree->Shrink(size);
+}
+
+void Speculation::LearnFromModel(const Walk& walk, double seconds) {
+  model_tokens_ =
+      model_tokens_ * kFade + static_cast<double>(walk.tokens.size());
+  model_seconds_ = model_seconds_ * kFade + seconds;
+  model_rounds_ = model_rounds_ * kFade + 1.0;
 }
 
 void Speculation::MakePlan(absl::Span<const Token> text,
@@ -103,9 +153,14 @@ void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
     member.drafter->Accept(text, tree, walk, {});
   Count(tree, walk, times);
   // The planner weighs joining a text apart from what a round then costs.
-  planner_.Record(
-      plan_, static_cast<int32_t>(walk.tokens.size()),
-      static_cast<double>(times.total_us()) * 1e-6 - joining_seconds_);
+  const double seconds =
+      static_cast<double>(times.total_us()) * 1e-6 - joining_seconds_;
+  double predicted_tokens = 0.0;
+  for (int32_t node = 0; node < tree.size(); ++node)
+    predicted_tokens += tree.score(node);
+  planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()),
+                  predicted_tokens, seconds);
+  if (is_led_by_model_) LearnFromModel(walk, seconds);
   statistics_.realised_gain = planner_.realised_gain();
 }
 

@@ -88,6 +88,10 @@ class Speculation {
   // Errors: DEADLINE_EXCEEDED, CANCELLED; others are the drafter's own.
   absl::Status Ask(size_t member, absl::Span<const Token> text,
                    const PassControl& control, TokenTree* tree);
+  // Whether the guesses of free drafters promise more than a model's would.
+  bool FreeOnesLead(const TokenTree& tree) const;
+  void KeepSureNodes(TokenTree* tree) const;
+  void LearnFromModel(const Walk& walk, double seconds);
   void NoteFailure(size_t member, const absl::Status& status,
                    size_t num_tokens);
   void Count(const TokenTree& tree, const Walk& walk, const RoundTimes& times);
@@ -100,7 +104,13 @@ class Speculation {
   SpeculationStatistics statistics_;
   Plan plan_;
 
+  // Rounds that a model led, faded.
+  double model_tokens_ = 0.0;
+  double model_seconds_ = 0.0;
+  double model_rounds_ = 0.0;
+
   // The draft in progress.
+  bool is_led_by_model_ = false;
   bool is_drafting_ = false;
   double joining_seconds_ = 0.0;  // of this round's drafts
   size_t next_member_ = 0;
