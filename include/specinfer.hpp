@@ -4,13 +4,15 @@
 // memory).
 //
 // Each class owns one handle and is move-only; each function is the C function
-// of that name, and specinfer.h is its manual. Calling an object that was moved
-// from gives INVALID_ARGUMENT. Callables must not throw.
+// of that name, and specinfer.h and specinfer/speculation.h are its manual.
+// Calling an object that was moved from gives INVALID_ARGUMENT. Callables must
+// not throw.
 #ifndef SPECINFER_HPP_
 #define SPECINFER_HPP_
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "specinfer.h"
+#include "specinfer/speculation.h"
 
 namespace specinfer {
 
@@ -90,6 +93,9 @@ struct Destroy {
   void operator()(specinfer_load* load) const { specinfer_load_destroy(load); }
   void operator()(specinfer_session* session) const {
     specinfer_session_destroy(session);
+  }
+  void operator()(specinfer_corpus* corpus) const {
+    specinfer_corpus_destroy(corpus);
   }
 };
 template <typename Handle>
@@ -338,6 +344,43 @@ class Load {
   detail::Owner<specinfer_load> handle_;
 };
 
+// ---- Corpus -----------------------------------------------------------------
+
+// Earlier texts to guess from.
+class Corpus {
+ public:
+  static Result<Corpus> Create(const Model& model, uint32_t max_tokens = 0) {
+    return detail::Make<Corpus, specinfer_corpus>([&](specinfer_corpus** out) {
+      return specinfer_corpus_create(model.get(), max_tokens, out);
+    });
+  }
+  explicit Corpus(specinfer_corpus* handle) : handle_(handle) {}
+
+  Status AddText(std::string_view text) {
+    return Status::Of(
+        specinfer_corpus_add_text(get(), text.data(), text.size()));
+  }
+  Status Clear() { return Status::Of(specinfer_corpus_clear(get())); }
+  // `write(const void* data, size_t num_bytes)` returns false to stop.
+  template <typename Write>
+  Status Save(Write&& write) {
+    const specinfer_write_callback callback =
+        [](void* user_data, const void* data, size_t num_bytes) -> int32_t {
+      return detail::Called<Write>(user_data)(data, num_bytes) ? 0 : 1;
+    };
+    return Status::Of(
+        specinfer_corpus_save(get(), callback, detail::UserData(write)));
+  }
+  Status Restore(const void* data, size_t num_bytes) {
+    return Status::Of(specinfer_corpus_restore(get(), data, num_bytes));
+  }
+
+  specinfer_corpus* get() const { return handle_.get(); }
+
+ private:
+  detail::Owner<specinfer_corpus> handle_;
+};
+
 // ---- Session ----------------------------------------------------------------
 
 // A specinfer_event with views. Borrowed until the session's next call, in a
@@ -366,6 +409,32 @@ class Event {
   specinfer_event event_;
 };
 
+// A specinfer_round with views. Borrowed until the callback returns.
+class Round {
+ public:
+  explicit Round(const specinfer_round& round) : round_(&round) {}
+
+  size_t num_nodes() const { return round_->num_nodes; }
+  // Steps by the library's own size of an element.
+  // REQUIRES: index < num_nodes().
+  const specinfer_round_node& node(size_t index) const {
+    const char* first = reinterpret_cast<const char*>(round_->nodes);
+    return *reinterpret_cast<const specinfer_round_node*>(
+        first + index * round_->node_size);
+  }
+  size_t num_tokens() const { return round_->num_tokens; }
+  // REQUIRES: index < num_tokens().
+  Token token(size_t index) const { return round_->tokens[index]; }
+  int32_t strategy() const { return round_->strategy; }
+  std::string_view reason() const {
+    return {round_->reason, round_->reason_length};
+  }
+  const specinfer_round& get() const { return *round_; }
+
+ private:
+  const specinfer_round* round_;
+};
+
 class Session {
  public:
   static Result<Session> Create(
@@ -375,6 +444,13 @@ class Session {
         [&](specinfer_session** out) {
           return specinfer_session_create(model.get(), &config, out);
         });
+  }
+  // With a smaller model whose guesses `model` checks.
+  static Result<Session> Create(
+      const Model& model, const Model& draft_model,
+      specinfer_session_config config = SessionConfig()) {
+    config.draft_model = draft_model.get();
+    return Create(model, config);
   }
   explicit Session(specinfer_session* handle) : handle_(handle) {}
 
@@ -538,9 +614,42 @@ class Session {
         });
   }
 
+  // Speculation.
+  Status SetCorpus(const Corpus& corpus, uint32_t flags = 0) {
+    return Status::Of(specinfer_session_set_corpus(get(), corpus.get(), flags));
+  }
+  Status RemoveCorpus() {
+    return Status::Of(specinfer_session_set_corpus(get(), nullptr, 0));
+  }
+  Result<specinfer_speculation_statistics> GetSpeculationStatistics() {
+    return detail::Fill<specinfer_speculation_statistics>(
+        SPECINFER_SPECULATION_STATISTICS_INIT,
+        [&](specinfer_speculation_statistics* out) {
+          return specinfer_session_get_speculation_statistics(get(), out);
+        });
+  }
+  // The session owns `on_round`, which must not destroy it; empty: no more.
+  Status SetRoundCallback(std::function<void(const Round&)> on_round) {
+    specinfer_round_callback callback = nullptr;
+    if (on_round) {
+      callback = [](void* user_data, const specinfer_round* round) {
+        (*static_cast<OnRound*>(user_data))(Round(*round));
+      };
+    }
+    auto owned = std::make_unique<OnRound>(std::move(on_round));
+    const specinfer_status status =
+        specinfer_session_set_round_callback(get(), callback, owned.get());
+    if (status != SPECINFER_OK) return Status::Of(status);
+    on_round_ = std::move(owned);
+    return Status();
+  }
+
   specinfer_session* get() const { return handle_.get(); }
 
  private:
+  using OnRound = std::function<void(const Round&)>;
+
+  std::unique_ptr<OnRound> on_round_;  // where the handle finds it
   detail::Owner<specinfer_session> handle_;
 };
 

@@ -80,18 +80,23 @@ void EndByCallback(specinfer_session& handle, specinfer_event_callback callback,
   callback(user_data, &end);
 }
 
+// A callback may have destroyed the session: what it holds goes with this call.
+absl::Status CheckAlive(const specinfer_session& handle) {
+  if (!handle.is_destroyed()) return absl::OkStatus();
+  return absl::CancelledError("the session was destroyed by its own callback");
+}
+
 absl::Status StepUntilDone(specinfer_session& handle,
                            specinfer_event_callback callback, void* user_data) {
   while (true) {
     SPECINFER_ASSIGN_OR_RETURN(const Event event,
                                handle.session->Step(/*max_us=*/0));
+    SPECINFER_RETURN_IF_ERROR(CheckAlive(handle));
     const bool is_done = event.state == StepState::kDone;
     if (callback != nullptr) {
       const specinfer_event shown = ToC(event, handle);
       const bool is_stopped = callback(user_data, &shown) != 0;
-      if (handle.is_destroyed())
-        return absl::CancelledError(
-            "the session was destroyed by its own callback");
+      SPECINFER_RETURN_IF_ERROR(CheckAlive(handle));
       if (is_stopped && !is_done) {
         EndByCallback(handle, callback, user_data, shown);
         return absl::OkStatus();
@@ -138,6 +143,7 @@ specinfer_status specinfer_session_step(specinfer_session* session,
         static_cast<int64_t>(std::min(max_microseconds, kMaxStepMicros));
     SPECINFER_ASSIGN_OR_RETURN(const specinfer::Event event,
                                handle.session->Step(max_us));
+    SPECINFER_RETURN_IF_ERROR(specinfer::CheckAlive(handle));
     specinfer::WriteSizedStruct(specinfer::ToC(event, handle), out_event);
     return absl::OkStatus();
   });

@@ -80,6 +80,53 @@ void UseSession(specinfer::Session session) {
   Expect(taken.get() != nullptr, "the session it was moved to");
 }
 
+// A model that drafts for itself: most guesses are right.
+void Speculate(const specinfer::Model& model) {
+  auto corpus = specinfer::Corpus::Create(model, 4096);
+  Expect(corpus.ok() && corpus->AddText("Once upon a time").ok(), "corpus");
+  std::string saved;
+  const specinfer::Status save =
+      corpus->Save([&](const void* data, size_t num_bytes) {
+        saved.append(static_cast<const char*>(data), num_bytes);
+        return true;
+      });
+  Expect(save.ok() && !saved.empty(), "save a corpus");
+  Expect(corpus->Clear().ok(), "clear a corpus");
+  Expect(corpus->Restore(saved.data(), saved.size()).ok(), "restore a corpus");
+
+  auto created = specinfer::Session::Create(model, model);
+  Expect(created.ok(), "session with a draft model");
+  if (!created.ok()) return;
+  Expect(created->SetCorpus(*corpus, SPECINFER_CORPUS_LEARN).ok(),
+         "set the corpus");
+  size_t num_rounds = 0, num_tokens = 0, num_nodes = 0;
+  const auto count = [&](const specinfer::Round& round) {
+    ++num_rounds;
+    num_tokens += round.num_tokens();
+    num_nodes += round.num_nodes();
+    Expect(round.node(0).parent == -1 && round.token(0) >= 0, "round");
+  };
+  Expect(created->SetRoundCallback(count).ok(), "set a round callback");
+  specinfer::Session session = *std::move(created);  // keeps the callable
+  Expect(session.SetPrompt("Once upon a time").ok(), "set prompt");
+  specinfer_generation_config config = specinfer::GenerationConfig();
+  config.max_tokens = 16;
+  config.ignore_end = 1;
+  config.strategy = SPECINFER_STRATEGY_DRAFT;
+  Expect(session.Generate(config).ok(), "speculate");
+
+  const auto statistics = session.GetSpeculationStatistics();
+  Expect(statistics.ok() && statistics->num_rounds == num_rounds &&
+             statistics->num_tokens == num_tokens,
+         "speculation statistics");
+  Expect(num_rounds > 0 && num_rounds < 16 && num_nodes > num_rounds,
+         "fewer rounds than tokens");
+  Expect(session.SetRoundCallback(nullptr).ok(), "no round callback");
+  Expect(session.RemoveCorpus().ok(), "no corpus");
+  Expect(session.Generate(config).ok() && num_tokens == 16,
+         "nobody is called any more");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -100,6 +147,7 @@ int main(int argc, char** argv) {
   if (!model.ok()) return 1;
   Expect(fraction == 1.0f, "progress");
   UseModel(*model);
+  Speculate(*model);
   auto session = specinfer::Session::Create(*model);
   Expect(session.ok(), "session");
   if (session.ok()) UseSession(*std::move(session));

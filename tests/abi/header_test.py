@@ -30,12 +30,22 @@ int use_{name}(void) {{
                session_statistics.struct_size);
 }}
 """
+SPECULATION_INITIALISED = """
+int use_speculation_{name}(void);
+int use_speculation_{name}(void) {{
+  specinfer_speculation_statistics statistics = SPECINFER_SPECULATION_STATISTICS_INIT;
+  return (int)(statistics.struct_size + statistics.num_drafters);
+}}
+"""
 
 # What is compiled: file name, header, compiler and flags.
 CASES = [
     ("first.c", "specinfer.h", "c", ["-std=c99"] + STRICT + UNPADDED + FOR_C),
     ("second.c", "specinfer.h", "c", ["-std=c11"] + STRICT + UNPADDED + FOR_C),
     ("third.cc", "specinfer.h", "c++", ["-std=c++11"] + STRICT + UNPADDED),
+    ("speculation_first.c", "specinfer/speculation.h", "c", ["-std=c99"] + STRICT + UNPADDED + FOR_C),
+    ("speculation_second.c", "specinfer/speculation.h", "c", ["-std=c11"] + STRICT + UNPADDED + FOR_C),
+    ("speculation_third.cc", "specinfer/speculation.h", "c++", ["-std=c++11"] + STRICT + UNPADDED),
     ("fourth.cc", "specinfer.hpp", "c++", ["-std=c++17", "-fno-exceptions", "-fno-rtti"] + STRICT),
     ("fifth.cc", "specinfer.hpp", "c++", ["-std=c++20"] + STRICT),
 ]
@@ -52,7 +62,8 @@ def compile_all(folder, compilers):
     for name, header, language, flags in CASES:
         with open(os.path.join(folder, name), "w", encoding="utf-8") as source:
             source.write(TWICE.format(header=header))
-            source.write(INITIALISED.format(name=name.replace(".", "_")))
+            initialised = INITIALISED if header == "specinfer.h" else INITIALISED + SPECULATION_INITIALISED
+            source.write(initialised.format(name=name.replace(".", "_")))
         objects.append(name + ".o")
         run([compilers[language], *flags, "-I.", "-c", name, "-o", objects[-1]], folder)
     return objects
@@ -64,8 +75,7 @@ def main():
         parser.add_argument(option, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for header in ("specinfer.h", "specinfer.hpp"):
-            shutil.copy(os.path.join(options.include, header), folder)
+        shutil.copytree(options.include, folder, dirs_exist_ok=True)
         objects = compile_all(folder, {"c": options.c_compiler, "c++": options.cxx_compiler})
         # Twice defined in two of them would not link.
         run([options.cxx_compiler, "-r", "-nostdlib", *objects, "-o", "all.o"], folder)

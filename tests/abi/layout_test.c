@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "specinfer.h"
+#include "specinfer/speculation.h"
 
 #define SIZE(type, bytes) \
   _Static_assert(sizeof(type) == (bytes), #type " changed its size")
@@ -74,7 +75,7 @@ FIELD(specinfer_model_properties, num_parameters, 32);
 FIELD(specinfer_model_properties, file_bytes, 40);
 FIELD(specinfer_model_properties, weight_bytes, 48);
 
-SIZE(specinfer_session_config, 20);
+SIZE(specinfer_session_config, 32);
 FIELD(specinfer_session_config, struct_size, 0);
 FIELD(specinfer_session_config, max_context_tokens, 4);
 FIELD(specinfer_session_config, overflow, 8);
@@ -88,7 +89,7 @@ SIZE(specinfer_logit_bias, 8);
 FIELD(specinfer_logit_bias, token, 0);
 FIELD(specinfer_logit_bias, bias, 4);
 
-SIZE(specinfer_generation_config, 136);
+SIZE(specinfer_generation_config, 144);
 FIELD(specinfer_generation_config, struct_size, 0);
 FIELD(specinfer_generation_config, max_tokens, 4);
 FIELD(specinfer_generation_config, temperature, 8);
@@ -198,6 +199,74 @@ FIELD(specinfer_model_tensor, num_bytes, 40);
 FIELD(specinfer_model_tensor, name, 48);
 FIELD(specinfer_model_tensor, name_length, 56);
 FIELD(specinfer_model_tensor, type, 64);
+
+/* ---- 0.2: speculation. ---- */
+
+FIELD(specinfer_session_config, max_tree_nodes, 20);
+FIELD(specinfer_session_config, draft_model, 24);
+FIELD(specinfer_generation_config, verifier, 136);
+FIELD(specinfer_generation_config, objective, 140);
+
+SIZE(specinfer_drafter_statistics, 80);
+FIELD(specinfer_drafter_statistics, name, 0);
+FIELD(specinfer_drafter_statistics, num_drafts, 16);
+FIELD(specinfer_drafter_statistics, num_proposed, 24);
+FIELD(specinfer_drafter_statistics, num_reached, 32);
+FIELD(specinfer_drafter_statistics, num_accepted, 40);
+FIELD(specinfer_drafter_statistics, num_errors, 48);
+FIELD(specinfer_drafter_statistics, microseconds, 56);
+FIELD(specinfer_drafter_statistics, reserved, 64);
+
+SIZE(specinfer_speculation_statistics, 1424);
+FIELD(specinfer_speculation_statistics, struct_size, 0);
+FIELD(specinfer_speculation_statistics, num_drafters, 4);
+FIELD(specinfer_speculation_statistics, num_rounds, 8);
+FIELD(specinfer_speculation_statistics, num_tokens, 16);
+FIELD(specinfer_speculation_statistics, num_speculative_rounds, 24);
+FIELD(specinfer_speculation_statistics, draft_microseconds, 32);
+FIELD(specinfer_speculation_statistics, forward_microseconds, 40);
+FIELD(specinfer_speculation_statistics, verify_microseconds, 48);
+FIELD(specinfer_speculation_statistics, commit_microseconds, 56);
+FIELD(specinfer_speculation_statistics, reached_by_depth, 64);
+FIELD(specinfer_speculation_statistics, accepted_by_depth, 320);
+FIELD(specinfer_speculation_statistics, drafters, 576);
+FIELD(specinfer_speculation_statistics, strategy, 1216);
+FIELD(specinfer_speculation_statistics, num_plan_changes, 1220);
+FIELD(specinfer_speculation_statistics, last_tree_nodes, 1224);
+FIELD(specinfer_speculation_statistics, last_error, 1228);
+FIELD(specinfer_speculation_statistics, last_error_text, 1232);
+FIELD(specinfer_speculation_statistics, predicted_gain, 1392);
+FIELD(specinfer_speculation_statistics, realised_gain, 1400);
+FIELD(specinfer_speculation_statistics, plain_tokens_per_second, 1408);
+FIELD(specinfer_speculation_statistics, tokens_per_second, 1416);
+
+SIZE(specinfer_round_node, 24);
+FIELD(specinfer_round_node, token, 0);
+FIELD(specinfer_round_node, parent, 4);
+FIELD(specinfer_round_node, drafter, 8);
+FIELD(specinfer_round_node, accepted, 12);
+FIELD(specinfer_round_node, score, 16);
+FIELD(specinfer_round_node, reserved, 20);
+
+SIZE(specinfer_round, 128);
+FIELD(specinfer_round, struct_size, 0);
+FIELD(specinfer_round, node_size, 4);
+FIELD(specinfer_round, nodes, 8);
+FIELD(specinfer_round, num_nodes, 16);
+FIELD(specinfer_round, tokens, 24);
+FIELD(specinfer_round, num_tokens, 32);
+FIELD(specinfer_round, strategy, 40);
+FIELD(specinfer_round, num_context_tokens, 44);
+FIELD(specinfer_round, start_microseconds, 48);
+FIELD(specinfer_round, draft_microseconds, 56);
+FIELD(specinfer_round, forward_microseconds, 64);
+FIELD(specinfer_round, verify_microseconds, 72);
+FIELD(specinfer_round, commit_microseconds, 80);
+FIELD(specinfer_round, predicted_tokens, 88);
+FIELD(specinfer_round, predicted_seconds, 96);
+FIELD(specinfer_round, plain_seconds, 104);
+FIELD(specinfer_round, reason, 112);
+FIELD(specinfer_round, reason_length, 120);
 
 #endif
 

@@ -1,4 +1,4 @@
-"""What the library exports equals exported_symbols.txt, and that equals what the header declares.
+"""What the library exports equals exported_symbols.txt, and that equals what the headers declare.
 
 A change of exported_symbols.txt is a change of the API: it is seen in review.
 """
@@ -32,17 +32,18 @@ def report(what, names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--library", "--nm", "--header", "--expected"):
+    for option in ("--library", "--nm", "--expected"):
         parser.add_argument(option, required=True)
+    parser.add_argument("--headers", required=True, nargs="+")
     options = parser.parse_args()
     exported = exported_symbols(options.nm, options.library)
     expected = expected_symbols(options.expected)
-    declared = set(public_functions(options.header))
+    declared = set(public_functions(options.headers))
     failures = [
         report("exported, but not in exported_symbols.txt", exported - expected),
         report("in exported_symbols.txt, but not exported", expected - exported),
-        report("declared in the header, but not in exported_symbols.txt", declared - expected),
-        report("in exported_symbols.txt, but not declared in the header", expected - declared),
+        report("declared in a header, but not in exported_symbols.txt", declared - expected),
+        report("in exported_symbols.txt, but not declared in a header", expected - declared),
     ]
     if not expected:
         sys.exit("exported_symbols.txt is empty")

@@ -1,10 +1,11 @@
-"""Writes a C program that takes the address of every function the header declares."""
+"""Writes a C program that takes the address of every function the headers declare."""
 import sys
 
 from public_functions import public_functions
 
-PROGRAM = """/* Written by write_declared_test.py: every function that specinfer.h declares, by address. */
+PROGRAM = """/* Written by write_declared_test.py: every function that the headers declare, by address. */
 #include "specinfer.h"
+#include "specinfer/speculation.h"
 
 typedef void (*any_function)(void);
 
@@ -23,10 +24,11 @@ int main(void) {{
 
 
 def main():
-    header_path, out_path = sys.argv[1:]
-    names = public_functions(header_path)
-    if not names:
-        sys.exit(f"{header_path}: declares no functions")
+    out_path, *header_paths = sys.argv[1:]
+    for path in header_paths:
+        if not public_functions([path]):
+            sys.exit(f"{path}: declares no functions")
+    names = public_functions(header_paths)
     lines = "\n".join(f"    (any_function){name}," for name in names)
     with open(out_path, "w", encoding="utf-8") as out:
         out.write(PROGRAM.format(functions=lines))

@@ -1,5 +1,5 @@
 // Owners and shorthands for tests that see the library only through
-// specinfer.h.
+// its public C headers.
 #ifndef SPECINFER_TESTS_ENDTOEND_C_API_FIXTURE_H_
 #define SPECINFER_TESTS_ENDTOEND_C_API_FIXTURE_H_
 
@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include "include/specinfer.h"
+#include "include/specinfer/speculation.h"
 
 // The call returns `code` and leaves a text with `part` in it.
 #define EXPECT_FAILS(call, code, part)                        \
@@ -40,11 +41,15 @@ struct Destroy {
   void operator()(specinfer_session* session) const {
     specinfer_session_destroy(session);
   }
+  void operator()(specinfer_corpus* corpus) const {
+    specinfer_corpus_destroy(corpus);
+  }
 };
 using EngineOwner = std::unique_ptr<specinfer_engine, Destroy>;
 using ModelOwner = std::unique_ptr<specinfer_model, Destroy>;
 using LoadOwner = std::unique_ptr<specinfer_load, Destroy>;
 using SessionOwner = std::unique_ptr<specinfer_session, Destroy>;
+using CorpusOwner = std::unique_ptr<specinfer_corpus, Destroy>;
 using Tokens = std::vector<specinfer_token>;
 
 inline std::string TinyModel(std::string_view name = "tiny-llama.gguf") {
@@ -88,6 +93,18 @@ inline SessionOwner CreateSession(const ModelOwner& model,
   config.max_context_tokens = max_context_tokens;
   config.overflow = overflow;
   config.cache_type = cache_type;
+  specinfer_session* session = nullptr;
+  EXPECT_OK(specinfer_session_create(model.get(), &config, &session));
+  return SessionOwner(session);
+}
+
+inline SessionOwner CreateDraftedSession(const ModelOwner& model,
+                                         const ModelOwner& draft_model,
+                                         uint32_t max_tree_nodes = 0) {
+  specinfer_session_config config = SPECINFER_SESSION_CONFIG_INIT;
+  config.max_context_tokens = 256;
+  config.max_tree_nodes = max_tree_nodes;
+  config.draft_model = draft_model.get();
   specinfer_session* session = nullptr;
   EXPECT_OK(specinfer_session_create(model.get(), &config, &session));
   return SessionOwner(session);
@@ -186,6 +203,15 @@ inline std::string Save(const SessionOwner& session) {
 inline specinfer_session_statistics Statistics(const SessionOwner& session) {
   specinfer_session_statistics statistics = SPECINFER_SESSION_STATISTICS_INIT;
   EXPECT_OK(specinfer_session_get_statistics(session.get(), &statistics));
+  return statistics;
+}
+
+inline specinfer_speculation_statistics SpeculationStatistics(
+    const SessionOwner& session) {
+  specinfer_speculation_statistics statistics =
+      SPECINFER_SPECULATION_STATISTICS_INIT;
+  EXPECT_OK(
+      specinfer_session_get_speculation_statistics(session.get(), &statistics));
   return statistics;
 }
 
