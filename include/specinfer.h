@@ -471,8 +471,8 @@ typedef struct specinfer_session_config {
                                     committed one included: 1 to 1,024; 0: 64. Costs
                                     scratch memory above prefill_chunk_tokens. */
   /* A smaller model whose guesses this one checks; NULL: none. Changes speed
-   * and memory, never text. Same engine; its vocabulary may be another one. The
-   * session keeps it alive. */
+   * and memory, never text. Same engine and vocabulary. The session keeps it
+   * alive. */
   const specinfer_model* draft_model;
 } specinfer_session_config;
 #define SPECINFER_SESSION_CONFIG_INIT \
@@ -480,7 +480,8 @@ typedef struct specinfer_session_config {
 
 /* Creates an empty session. `config` may be NULL.
  * Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (the draft model belongs to
- * another engine), RESOURCE_EXHAUSTED. */
+ * another engine), UNIMPLEMENTED (it has another vocabulary),
+ * RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_session_create(
     const specinfer_model* model, const specinfer_session_config* config,
     specinfer_session** out_session);
@@ -561,7 +562,8 @@ typedef struct specinfer_logit_bias {
   5 /* chains of the model's own first \
        layers */
 
-/* Which guesses are kept. */
+/* Which guesses are kept. Others than MATCH are UNIMPLEMENTED in this version.
+ */
 #define SPECINFER_VERIFIER_MATCH                \
   0 /* those the model draws itself, with noise \
        that belongs to seed, stream and place */
@@ -571,7 +573,9 @@ typedef struct specinfer_logit_bias {
 #define SPECINFER_VERIFIER_WITHOUT_REPLACEMENT \
   2 /* the same for trees whose siblings are drawn without replacement */
 
-/* What SPECINFER_STRATEGY_AUTO makes the most of. */
+/* What SPECINFER_STRATEGY_AUTO makes the most of. As long as drafts run on the
+ * cores that verify them, all of them busy for the whole of a round, both come
+ * to the same plan. */
 #define SPECINFER_OBJECTIVE_SPEED 0  /* tokens per second */
 #define SPECINFER_OBJECTIVE_ENERGY 1 /* tokens per core-second: batteries */
 

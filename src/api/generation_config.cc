@@ -189,6 +189,11 @@ absl::StatusOr<GenerationOptions> ReadGenerationConfig(
   SPECINFER_RETURN_IF_ERROR(CheckChoice(known.objective,
                                         SPECINFER_OBJECTIVE_ENERGY, "objective",
                                         "SPECINFER_OBJECTIVE_…"));
+  if (known.verifier != SPECINFER_VERIFIER_MATCH) {
+    return absl::UnimplementedError(
+        "config->verifier: this build verifies by SPECINFER_VERIFIER_MATCH "
+        "alone");
+  }
   options.strategy = static_cast<Strategy>(known.strategy);
   options.ignore_end = known.ignore_end != 0;
   return options;

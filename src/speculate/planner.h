@@ -106,9 +106,11 @@ class Planner {
     double gain() const {
       return (prior * prior_rounds + tokens) / (prior_rounds + plain_rounds);
     }
-    // The same without hope.
+    // The same with hardly any hope.
     double seen_gain() const {
-      return (prior_rounds + tokens) / (prior_rounds + plain_rounds);
+      constexpr double kLittleHope = 1.06;
+      return (kLittleHope * prior_rounds + tokens) /
+             (prior_rounds + plain_rounds);
     }
   };
 

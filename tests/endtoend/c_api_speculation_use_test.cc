@@ -71,6 +71,10 @@ TEST_F(CApiSpeculationUse, RefusesUnknownChoices) {
                  "config->objective");
   }
   specinfer_generation_config config = AnswerOf(4);
+  config.verifier = SPECINFER_VERIFIER_RATIO;
+  EXPECT_EQ(specinfer_session_start(session.get(), &config),
+            SPECINFER_UNIMPLEMENTED);
+  config = AnswerOf(4);
   config.objective = SPECINFER_OBJECTIVE_ENERGY;
   EXPECT_EQ(Generate(session, config).tokens.size(), 4u);
 }
