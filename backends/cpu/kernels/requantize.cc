@@ -33,11 +33,16 @@ T Round(T value) {
   return value + 0x1.8p23f - 0x1.8p23f;
 }
 
+Lanes LoadLanes(const float* values) {
+  Lanes lanes;
+  std::memcpy(&lanes, values, sizeof(lanes));
+  return lanes;
+}
+
 float FurthestFromZero(const float* values) {
   Lanes high = {}, low = {};
   for (int i = 0; i < kBlockInputs; i += kNumLanes) {
-    Lanes part;
-    std::memcpy(&part, values + i, sizeof(part));
+    const Lanes part = LoadLanes(values + i);
     high = part > high ? part : high;
     low = part < low ? part : low;
   }
@@ -65,36 +70,44 @@ float BestCandidate(const float* values, float furthest) {
       squares[v] += codes * codes;
     }
   }
-  float best_gain = -1.0f, best_scale = 0.0f;
+  // Without branches: which is best is anyone's guess.
+  Lanes gains = Lanes{} - 1.0f, scales = {};
   for (int v = 0; v < kVectors; ++v) {
-    const Lanes scales = products[v] / squares[v];
-    const Lanes gains = products[v] * scales;
-    for (int lane = 0; lane < kNumLanes; ++lane) {
-      if (gains[lane] > best_gain) {
-        best_gain = gains[lane];
-        best_scale = scales[lane];
-      }
-    }
+    const Lanes scale = products[v] / squares[v];
+    const Lanes gain = products[v] * scale;
+    scales = gain > gains ? scale : scales;
+    gains = gain > gains ? gain : gains;
   }
-  return best_scale;
+  const int left = gains[1] > gains[0] ? 1 : 0;
+  const int right = gains[3] > gains[2] ? 3 : 2;
+  return gains[right] > gains[left] ? scales[right] : scales[left];
 }
 
 // The nearest codes under a scale, -8 … 7.
 void FindCodes(const float* values, float scale, float* codes) {
   const float inverse = 1.0f / scale;
-  for (int i = 0; i < kBlockInputs; ++i) {
-    const float code = Round(values[i] * inverse);
-    codes[i] = code < -8.0f ? -8.0f : code > 7.0f ? 7.0f : code;
+  const Lanes bottom = Lanes{} - 8.0f;
+  const Lanes top = Lanes{} + 7.0f;
+  for (int i = 0; i < kBlockInputs; i += kNumLanes) {
+    Lanes part = Round(LoadLanes(values + i) * inverse);
+    part = part < bottom ? bottom : part;
+    part = part < top ? part : top;
+    std::memcpy(codes + i, &part, sizeof(part));
   }
 }
 
+float Sum(const Lanes& lanes) {
+  return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+}
+
 float Refit(const float* values, const float* codes, float scale) {
-  float products = 0.0f, squares = 0.0f;
-  for (int i = 0; i < kBlockInputs; ++i) {
-    products += values[i] * codes[i];
-    squares += codes[i] * codes[i];
+  Lanes products = {}, squares = {};
+  for (int i = 0; i < kBlockInputs; i += kNumLanes) {
+    const Lanes part = LoadLanes(codes + i);
+    products += LoadLanes(values + i) * part;
+    squares += part * part;
   }
-  return squares > 0.0f ? products / squares : scale;
+  return Sum(squares) > 0.0f ? Sum(products) / Sum(squares) : scale;
 }
 
 void WriteBlock(uint16_t scale, const float* codes, uint8_t* block) {
@@ -109,10 +122,14 @@ void WriteBlock(uint16_t scale, const float* codes, uint8_t* block) {
 // Values that Q4_0 can hold, or nearly.
 void MakeFinite(const float* from, float* to) {
   constexpr float kLimit = 8.0f * kMaxHalf;
-  for (int i = 0; i < kBlockInputs; ++i) {
-    const float number = from[i] == from[i] ? from[i] : 0.0f;
-    const float below = number < kLimit ? number : kLimit;
-    to[i] = below > -kLimit ? below : -kLimit;
+  const Lanes zero = {};
+  const Lanes top = Lanes{} + kLimit, bottom = Lanes{} - kLimit;
+  for (int i = 0; i < kBlockInputs; i += kNumLanes) {
+    Lanes part = LoadLanes(from + i);
+    part = part == part ? part : zero;
+    part = part < top ? part : top;
+    part = part > bottom ? part : bottom;
+    std::memcpy(to + i, &part, sizeof(part));
   }
 }
 
