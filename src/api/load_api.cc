@@ -36,8 +36,7 @@ struct LoadState {
 };
 
 absl::StatusOr<std::shared_ptr<const Model>> LoadModel(LoadState& state) {
-  LoadOptions options;
-  options.packed_bytes = state.host_progress.packed_bytes;
+  LoadOptions options = state.host_progress.Options();
   options.is_cancelled = &state.is_cancelled;
   options.progress = [&state](float fraction) {
     state.fraction.store(fraction, std::memory_order_relaxed);

@@ -13,6 +13,7 @@ namespace {
 constexpr SizedStruct kConfig = {
     "specinfer_model_config", "config", "SPECINFER_MODEL_CONFIG_INIT",
     SPECINFER_BYTES_UP_TO(specinfer_model_config, progress_user_data)};
+constexpr uint32_t kFlags = SPECINFER_MODEL_COPY | SPECINFER_MODEL_DRAFT;
 constexpr size_t kMaxPathBytes = 4096;
 
 }  // namespace
@@ -26,17 +27,18 @@ absl::StatusOr<ModelProgress> ReadModelConfig(
     return absl::InvalidArgumentError(
         "config->reserved and config->reserved2 must be 0");
   }
-  if ((known.flags & ~SPECINFER_MODEL_COPY) != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("config->flags has bits 0x",
-                     absl::Hex(known.flags & ~SPECINFER_MODEL_COPY),
-                     " that are no SPECINFER_MODEL_… of this library"));
+  if ((known.flags & ~kFlags) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "config->flags has bits 0x", absl::Hex(known.flags & ~kFlags),
+        " that are no SPECINFER_MODEL_… of this library"));
   }
-  return ModelProgress{.function = known.progress,
-                       .user_data = known.progress_user_data,
-                       .packed_bytes = (known.flags & SPECINFER_MODEL_COPY) != 0
-                                           ? PackedBytes::kCopied
-                                           : PackedBytes::kMapped};
+  return ModelProgress{
+      .function = known.progress,
+      .user_data = known.progress_user_data,
+      .packed_bytes = (known.flags & SPECINFER_MODEL_COPY) != 0
+                          ? PackedBytes::kCopied
+                          : PackedBytes::kMapped,
+      .for_drafting = (known.flags & SPECINFER_MODEL_DRAFT) != 0};
 }
 
 absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length,

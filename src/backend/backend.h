@@ -18,7 +18,7 @@ namespace specinfer {
 class Weight {
  public:
   virtual ~Weight() = default;
-  DType dtype = DType::kF32;  // of the file; packing changes no value
+  DType dtype = DType::kF32;  // as packed
   int64_t outputs = 0;
   int64_t inputs = 0;
   size_t packed_bytes = 0;
@@ -40,6 +40,9 @@ struct WeightSource {
   int64_t inputs = 0;
   absl::Span<const uint8_t> bytes;
   std::string_view name;  // for messages: "blk.3.attn_q.weight"
+  // Where it differs from `dtype`, packing quantises the matrix again: kQ4_0
+  // alone, from any type. Otherwise packing changes no value.
+  DType packed_as = dtype;
 };
 
 // The widest shapes a stream will see; its scratch memory is made for them
@@ -79,11 +82,13 @@ class Backend {
 
   // Copies a matrix into this backend's layout, in parallel. The source is not
   // needed afterwards.
-  // Errors: UNIMPLEMENTED naming the tensor and its type; INVALID_ARGUMENT for
-  // a shape or size that does not fit; RESOURCE_EXHAUSTED.
+  // Errors: UNIMPLEMENTED naming the tensor and its type, or what it is to be
+  // packed as; INVALID_ARGUMENT for a shape or size that does not fit;
+  // RESOURCE_EXHAUSTED.
   virtual absl::StatusOr<std::unique_ptr<Weight>> Pack(
       const WeightSource& source) = 0;
-  // What Pack will take, for planning; 0 when it cannot.
+  // What Pack will take for a matrix packed as `dtype`, for planning; 0 when it
+  // cannot.
   virtual size_t PackedBytes(DType dtype, int64_t outputs,
                              int64_t inputs) const = 0;
 

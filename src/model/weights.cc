@@ -50,6 +50,28 @@ WeightSource SourceOf(const Found& item) {
           .name = item.place->name};
 }
 
+// What drafts fastest: the fewest bytes per pass. A draft changes no text.
+DType DraftingType(const WeightSource& source) {
+  switch (source.dtype) {
+    case DType::kQ6_K:
+    case DType::kQ8_0:
+    case DType::kF16:
+    case DType::kBF16:
+    case DType::kF32:
+      return source.inputs % GetDTypeTraits(DType::kQ4_0).block_elements == 0
+                 ? DType::kQ4_0
+                 : source.dtype;
+    default:
+      return source.dtype;
+  }
+}
+
+// A table of which a pass reads single rows: an embedding that is no head too.
+bool IsLookUpTable(const Placement& place, const ModelFile& file) {
+  return place.name == "token_embd.weight" &&
+         file.FindTensor("output.weight") != nullptr;
+}
+
 absl::Status Cancelled(const ModelFile& file) {
   return absl::CancelledError(
       absl::StrCat("loading \"", file.path(), "\" was cancelled"));
@@ -57,6 +79,7 @@ absl::Status Cancelled(const ModelFile& file) {
 
 absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
                      const std::vector<Found>& found, Backend& backend,
+                     bool for_drafting,
                      const std::function<bool(float)>& progress,
                      Weights& weights) {
   uint64_t total_bytes = 0;
@@ -83,7 +106,10 @@ absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
     }
     const Placement& place = *item.place;
     if (place.weight != nullptr) {
-      SPECINFER_ASSIGN_OR_RETURN(*place.weight, backend.Pack(SourceOf(item)));
+      WeightSource source = SourceOf(item);
+      if (for_drafting && !IsLookUpTable(place, file))
+        source.packed_as = DraftingType(source);
+      SPECINFER_ASSIGN_OR_RETURN(*place.weight, backend.Pack(source));
       file.Release(*item.tensor);
     } else {
       *place.vector = {weights.vectors.get(), offset, 1, place.inputs};
@@ -174,7 +200,7 @@ absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
 
 absl::StatusOr<Weights> LoadWeights(
     const ModelFile& file, const Architecture& architecture, Backend& backend,
-    const std::function<bool(float)>& progress) {
+    bool for_drafting, const std::function<bool(float)>& progress) {
   Weights weights;
   const std::vector<Placement> placements =
       ListPlacements(architecture, &weights);
@@ -184,8 +210,8 @@ absl::StatusOr<Weights> LoadWeights(
     SPECINFER_RETURN_IF_ERROR(
         AdoptAll(file, found, backend, progress, weights));
   } else {
-    SPECINFER_RETURN_IF_ERROR(
-        PackAll(file, architecture, found, backend, progress, weights));
+    SPECINFER_RETURN_IF_ERROR(PackAll(file, architecture, found, backend,
+                                      for_drafting, progress, weights));
   }
   return weights;
 }

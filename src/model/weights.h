@@ -47,12 +47,14 @@ struct Weights {
 // Packs every tensor the architecture names, in file order so that the source
 // streams, and lets the file's pages go as it does. `progress` gets a fraction
 // after each tensor and returns false to cancel. A packed model is used where
-// it is: `file` must outlive the weights. Errors: INVALID_ARGUMENT (missing
+// it is: `file` must outlive the weights. `for_drafting`: matrices of any other
+// file that a draft's pass reads are quantised again to at most 4.5 bits per
+// weight. Errors: INVALID_ARGUMENT (missing
 // tensor or wrong shape, named), UNIMPLEMENTED (type, a packed model of another
 // layout), RESOURCE_EXHAUSTED, CANCELLED.
 absl::StatusOr<Weights> LoadWeights(const ModelFile& file,
                                     const Architecture& architecture,
-                                    Backend& backend,
+                                    Backend& backend, bool for_drafting,
                                     const std::function<bool(float)>& progress);
 
 // The bytes of all weights as LoadWeights leaves them, mapped or not.

@@ -55,7 +55,8 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
   SPECINFER_ASSIGN_OR_RETURN(
       model->weights_,
       LoadWeights(*model->file_, model->architecture_, *model->engine_->backend,
-                  options.Progress()));
+                  options.for_drafting, options.Progress()));
+  model->is_requantized_ = options.for_drafting && !model->file_->is_packed();
   model->PrepareChat();
   model->PrepareTokenSets();
   model->PreparePassTimes();
@@ -125,6 +126,11 @@ DecoderCut Model::early_exit_cut() const {
   cut.num_layers =
       std::max(1, static_cast<int32_t>(architecture_.layers.size()) / 3);
   return cut;
+}
+
+// A cache of other weights fits no session of these.
+uint64_t Model::Fingerprint() const {
+  return is_requantized_ ? ~file_->Fingerprint() : file_->Fingerprint();
 }
 
 uint64_t Model::VocabularyFingerprint() const {

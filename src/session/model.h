@@ -32,6 +32,9 @@ struct LoadOptions {
   const std::atomic<bool>* is_cancelled =
       nullptr;  // looked at between tensors; may be null
   PackedBytes packed_bytes = PackedBytes::kMapped;
+  // Weights become what guesses fastest: a draft changes no text. Packed files
+  // are used as they are.
+  bool for_drafting = false;
 
   // `progress` that also looks at is_cancelled. Refers to this.
   std::function<bool(float fraction)> Progress() const;
@@ -78,6 +81,10 @@ class Model {
   DecoderCut draft_cut() const;
   DecoderCut early_exit_cut() const;
 
+  // Of the weights as they are computed with: those of LoadOptions.for_drafting
+  // differ from their file's.
+  uint64_t Fingerprint() const;
+
   // Of what all tokens stand for: models with the same one share tokens, though
   // their embeddings may be padded differently. Computed when first asked for.
   uint64_t VocabularyFingerprint() const;
@@ -113,6 +120,7 @@ class Model {
   // Members die in reverse order: the engine last.
   std::shared_ptr<const Engine> engine_;
   std::unique_ptr<ModelFile> file_;
+  bool is_requantized_ = false;
   Architecture architecture_;
   CacheLayout f16_cache_layout_, q8_cache_layout_;
   Weights weights_;

@@ -74,7 +74,7 @@ absl::Status Session::Save(
   const auto num_pages_vector = builder.CreateVector(num_pages);
   saved::SessionBuilder head(builder);
   head.add_version(kVersion);
-  head.add_model_fingerprint(model_->file().Fingerprint());
+  head.add_model_fingerprint(model_->Fingerprint());
   head.add_page_bytes(page_bytes_vector);
   head.add_tokens(tokens);
   head.add_num_committed(static_cast<uint32_t>(sequence_->num_committed()));
@@ -153,7 +153,7 @@ absl::Status Session::Restore(absl::Span<const uint8_t> bytes) {
         Cat("the session was saved in format ", head.version(),
             ", this library reads ", kVersion));
   }
-  if (head.model_fingerprint() != model_->file().Fingerprint()) {
+  if (head.model_fingerprint() != model_->Fingerprint()) {
     return absl::FailedPreconditionError(
         "the session was saved with another model");
   }

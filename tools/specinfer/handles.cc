@@ -34,11 +34,13 @@ Engine CreateEngine(uint32_t num_threads, const std::string& backend) {
   return Engine(engine);
 }
 
-Model LoadModel(const specinfer_engine* engine, const std::string& path) {
+Model LoadModel(const specinfer_engine* engine, const std::string& path,
+                uint32_t flags) {
   ProgressBar bar("loading");
   specinfer_model_config config = SPECINFER_MODEL_CONFIG_INIT;
   config.progress = ShowProgress;
   config.progress_user_data = &bar;
+  config.flags = flags;
   specinfer_model* model = nullptr;
   const specinfer_status status =
       specinfer_model_load(engine, path.data(), path.size(), &config, &model);

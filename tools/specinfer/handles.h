@@ -34,7 +34,9 @@ using Session = std::unique_ptr<specinfer_session, Destroy>;
 Engine CreateEngine(uint32_t num_threads, const std::string& backend);
 
 // Loads the model file `path`, with a progress bar on a terminal.
-Model LoadModel(const specinfer_engine* engine, const std::string& path);
+// `flags` are SPECINFER_MODEL_... .
+Model LoadModel(const specinfer_engine* engine, const std::string& path,
+                uint32_t flags = 0);
 
 Session CreateSession(const specinfer_model* model,
                       const specinfer_session_config& config);

@@ -99,7 +99,8 @@ LoadedModel LoadModel(const ModelOptions& options,
                       const SpeculationOptions& speculation) {
   LoadedModel loaded = LoadModel(options);
   if (!speculation.draft.empty()) {
-    loaded.draft = LoadModel(loaded.engine.get(), FindModel(speculation.draft));
+    loaded.draft = LoadModel(loaded.engine.get(), FindModel(speculation.draft),
+                             SPECINFER_MODEL_DRAFT);
   }
   return loaded;
 }

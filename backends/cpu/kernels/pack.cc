@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "backends/cpu/kernels/linear.h"
+#include "backends/cpu/kernels/requantize.h"
 #include "src/base/status_macros.h"
 
 namespace specinfer::cpu {
@@ -148,6 +149,56 @@ absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeWeight(
   return weight;
 }
 
+// The weight that `source` is packed into, still without data.
+absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeTarget(
+    WeightSource source) {
+  if (source.packed_as != source.dtype && source.packed_as != DType::kQ4_0) {
+    return absl::UnimplementedError(
+        absl::StrCat("tensor \"", std::string(source.name),
+                     "\" can be quantised again to Q4_0 alone"));
+  }
+  source.dtype = source.packed_as;
+  return DescribeWeight(source);
+}
+
+void CopyRows(const WeightSource& source, const PackedWeight& weight,
+              Executor& executor, uint8_t* out) {
+  const size_t source_row_bytes =
+      source.bytes.size() / static_cast<size_t>(source.outputs);
+  ForEachPart(
+      executor, source.outputs, /*per_task=*/256,
+      [&](int64_t begin, int64_t end) {
+        uint8_t* const to = out + static_cast<size_t>(begin) * weight.row_bytes;
+        if (weight.dtype != source.dtype) {
+          RequantizeRows(source, source_row_bytes, begin, end - begin, to);
+          return;
+        }
+        std::memcpy(
+            to,
+            source.bytes.data() + static_cast<size_t>(begin) * source_row_bytes,
+            static_cast<size_t>(end - begin) * source_row_bytes);
+      });
+}
+
+void PackGroups(const WeightSource& source, const PackedWeight& weight,
+                Executor& executor, uint8_t* out) {
+  const size_t source_row_bytes =
+      source.bytes.size() / static_cast<size_t>(source.outputs);
+  ForEachPart(executor, weight.num_groups(), /*per_task=*/8,
+              [&](int64_t begin, int64_t end) {
+                for (int64_t group = begin; group < end; ++group) {
+                  uint8_t* const to =
+                      out + static_cast<size_t>(group) * weight.group_bytes;
+                  if (weight.dtype != source.dtype) {
+                    RequantizeGroup(source, source_row_bytes, weight, group,
+                                    to);
+                  } else {
+                    PackGroup(source, weight, group, to);
+                  }
+                }
+              });
+}
+
 }  // namespace
 
 const PackedLayout* FindPackedLayout(DType dtype) {
@@ -185,28 +236,22 @@ absl::StatusOr<std::unique_ptr<Weight>> PackWeight(const WeightSource& source,
         std::string(GetDTypeTraits(source.dtype).name), " elements take ",
         row_bytes, " each"));
   }
+  if (source.packed_as != source.dtype) {
+    SPECINFER_ASSIGN_OR_RETURN(weight, DescribeTarget(source));
+  }
   weight->is_raw = isa == Isa::kReference;
-  if (weight->is_raw) weight->packed_bytes = source.bytes.size();
+  if (weight->is_raw) {
+    weight->packed_bytes =
+        static_cast<size_t>(source.outputs) * weight->row_bytes;
+  }
   SPECINFER_ASSIGN_OR_RETURN(weight->block,
                              memory.Allocate(weight->packed_bytes, "weights"));
   uint8_t* const out = weight->block.data();
   weight->data = out;
   if (weight->is_raw) {
-    ForEachPart(executor, source.outputs, /*per_task=*/256,
-                [&](int64_t begin, int64_t end) {
-                  const size_t first = static_cast<size_t>(begin) * row_bytes;
-                  std::memcpy(out + first, source.bytes.data() + first,
-                              static_cast<size_t>(end - begin) * row_bytes);
-                });
+    CopyRows(source, *weight, executor, out);
   } else {
-    ForEachPart(executor, weight->num_groups(), /*per_task=*/8,
-                [&](int64_t begin, int64_t end) {
-                  for (int64_t group = begin; group < end; ++group) {
-                    PackGroup(
-                        source, *weight, group,
-                        out + static_cast<size_t>(group) * weight->group_bytes);
-                  }
-                });
+    PackGroups(source, *weight, executor, out);
   }
   return weight;
 }

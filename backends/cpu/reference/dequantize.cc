@@ -32,7 +32,8 @@ int Pair256(const uint8_t* quants, int e) {
 }
 
 // The weight of element e of a file block.
-int Weight(DType dtype, const uint8_t* block, int e) {
+[[gnu::always_inline]] inline int Weight(DType dtype, const uint8_t* block,
+                                         int e) {
   switch (dtype) {
     case DType::kQ4_0:
       return Nibble32(block + 2, e) - 8;
@@ -87,7 +88,8 @@ int ScaleIq4Xs(const uint8_t* block, int k) {
          16 * ((Half(block + 2) >> (2 * k)) & 3) - 32;
 }
 
-void ReadScales(DType dtype, const uint8_t* block, int b, QuantizedBlock* out) {
+[[gnu::always_inline]] inline void ReadScales(DType dtype, const uint8_t* block,
+                                              int b, QuantizedBlock* out) {
   const auto scale = [&](int at) {
     out->scale = HalfToFloat(Half(block + at));
   };
@@ -136,10 +138,10 @@ void ReadScales(DType dtype, const uint8_t* block, int b, QuantizedBlock* out) {
   }
 }
 
-}  // namespace
-
-QuantizedBlock ReadQuantizedBlock(DType dtype, const uint8_t* row,
-                                  int64_t index) {
+// With a constant type the loop over the weights has no branches.
+[[gnu::always_inline]] inline QuantizedBlock ReadBlock(DType dtype,
+                                                       const uint8_t* row,
+                                                       int64_t index) {
   const DTypeTraits& traits = GetDTypeTraits(dtype);
   const int64_t blocks = traits.block_elements / 32;
   const uint8_t* block = row + index / blocks * traits.block_bytes;
@@ -149,6 +151,24 @@ QuantizedBlock ReadQuantizedBlock(DType dtype, const uint8_t* row,
     out.weights[i] = Weight(dtype, block, b * 32 + i);
   ReadScales(dtype, block, b, &out);
   return out;
+}
+
+}  // namespace
+
+QuantizedBlock ReadQuantizedBlock(DType dtype, const uint8_t* row,
+                                  int64_t index) {
+  switch (dtype) {
+    case DType::kQ5_0:
+      return ReadBlock(DType::kQ5_0, row, index);
+    case DType::kQ5_K:
+      return ReadBlock(DType::kQ5_K, row, index);
+    case DType::kQ6_K:
+      return ReadBlock(DType::kQ6_K, row, index);
+    case DType::kQ8_0:
+      return ReadBlock(DType::kQ8_0, row, index);
+    default:
+      return ReadBlock(dtype, row, index);
+  }
 }
 
 void DequantizeRow(DType dtype, const uint8_t* row, int64_t inputs,
