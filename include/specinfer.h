@@ -250,11 +250,11 @@ typedef struct specinfer_model specinfer_model;
 /* Packed models: read the file into memory, within the budget, instead of
  * mapping it. */
 #define SPECINFER_MODEL_COPY 1u
-/* Weights are quantised again, as they are loaded, to what guesses fastest: at
- * most 4.5 bits each. For models that serve only as `draft_model`, where they
- * change no text; their own text gets worse. Loading takes longer, and less
- * memory than specinfer_model_plan() says. Sessions saved without it cannot be
- * restored. Packed models are used as they are. */
+/* Weights are quantised again, as they are loaded, to what guesses fastest:
+ * those of more than six bits to 4.5. For models that serve only as
+ * `draft_model`, where they change no text; their own text gets worse. Loading
+ * takes longer, and less memory than specinfer_model_plan() says. Sessions
+ * saved without it cannot be restored. Packed models are used as they are. */
 #define SPECINFER_MODEL_DRAFT 2u
 
 typedef struct specinfer_model_config {
