@@ -4,6 +4,7 @@
 
 #include "src/base/status_macros.h"
 #include "src/session/session.h"
+#include "src/speculate/edit_drafter.h"
 #include "src/speculate/model_drafter.h"
 
 namespace specinfer {
@@ -39,6 +40,7 @@ absl::Status Session::AddFreeDrafters() {
       memory, model_->architecture().vocabulary_size);
   expected_drafter_ = expected.get();
   speculation_->AddDrafter(std::move(expected), DrafterKind::kFree);
+  speculation_->AddDrafter(std::make_unique<EditDrafter>(), DrafterKind::kFree);
   SPECINFER_ASSIGN_OR_RETURN(
       std::unique_ptr<NgramDrafter> ngram,
       NgramDrafter::Create(memory, options_.max_context_tokens,
@@ -52,7 +54,7 @@ absl::Status Session::ForkDrafters(const Session& from) {
   SPECINFER_ASSIGN_OR_RETURN(speculation_, from.speculation_->Fork());
   // In the order of AddFreeDrafters.
   expected_drafter_ = static_cast<ExpectedDrafter*>(&speculation_->drafter(0));
-  ngram_drafter_ = static_cast<NgramDrafter*>(&speculation_->drafter(1));
+  ngram_drafter_ = static_cast<NgramDrafter*>(&speculation_->drafter(2));
   SetCorpus(from.corpus_, from.learns_corpus_);
   return absl::OkStatus();
 }

@@ -23,9 +23,9 @@ constexpr int32_t kMaxDepth = 64;
 constexpr size_t kMaxGuesses = 1024;
 
 constexpr float kPriors[] = {
-    0.6f, 0.95f, 0.85f, 0.3f,          // substitutions
-    0.1f, 0.4f,  0.15f, 0.08f, 0.05f,  // resuming
-    0.3f, 0.5f,  0.7f,  0.9f,  0.96f,  // following
+    0.6f,  0.95f, 0.85f, 0.3f,          // substitutions
+    0.03f, 0.15f, 0.06f, 0.04f, 0.02f,  // resuming
+    0.3f,  0.4f,  0.6f,  0.85f, 0.95f,  // following
 };
 constexpr float kPriorVisits = 8.0f;
 

@@ -270,8 +270,8 @@ TEST_F(CApiSpeculation, StatisticsNameTheDrafters) {
   for (uint32_t i = 0; i < statistics.num_drafters; ++i)
     names.emplace_back(statistics.drafters[i].name);
 
-  EXPECT_EQ(names, (std::vector<std::string>{"expected", "ngram", "draft",
-                                             "early-exit"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"expected", "edit", "ngram",
+                                             "draft", "early-exit"}));
 }
 
 TEST_F(CApiSpeculation, AnOldStatisticsStructIsWrittenNoFurtherThanItGoes) {
