@@ -1,7 +1,6 @@
 // What became of a session's guesses: in numbers, and round by round.
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -24,9 +23,7 @@ static_assert(kNumDepthCounters == SPECINFER_MAX_DEPTHS);
 
 template <size_t kSize>
 void CopyText(std::string_view text, char (&out)[kSize]) {
-  const size_t length = std::min(text.size(), kSize - 1);
-  std::memcpy(out, text.data(), length);
-  out[length] = '\0';
+  out[text.copy(out, kSize - 1)] = '\0';
 }
 
 specinfer_drafter_statistics ToC(const DrafterStatistics& from) {
