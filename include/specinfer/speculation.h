@@ -20,9 +20,9 @@ extern "C" {
  * sessions of the same vocabulary, on any threads. */
 typedef struct specinfer_corpus specinfer_corpus;
 
-/* A corpus of up to `max_tokens` (0: 262,144; about 20 bytes each) tokens of
- * this model's vocabulary; the oldest are forgotten first.
- * Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
+/* A corpus of up to `max_tokens` (256 to 2^28; 0: 262,144; about 20 bytes each)
+ * tokens of this model's vocabulary; the oldest are forgotten first. Errors:
+ * INVALID_ARGUMENT, RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status
 specinfer_corpus_create(const specinfer_model* model, uint32_t max_tokens,
                         specinfer_corpus** out_corpus);
@@ -137,8 +137,9 @@ typedef struct specinfer_round {
   uint64_t forward_microseconds;
   uint64_t verify_microseconds;
   uint64_t commit_microseconds;
-  /* What the planner expected: tokens and seconds of this round, and of a round
-   * of plain decoding; 0: not known yet. */
+  /* What was expected when the tree was drafted and before its pass: tokens,
+   * seconds (the drafts' as they were), and the seconds of a round of plain
+   * decoding. */
   double predicted_tokens;
   double predicted_seconds;
   double plain_seconds;

@@ -20,14 +20,16 @@ namespace specinfer {
 namespace {
 
 constexpr uint32_t kDefaultTokens = 1u << 18;
+constexpr uint32_t kMinTokens = 256;
 constexpr uint32_t kMaxTokens = 1u << 28;
 
 // The corpus's memory is the engine's, which its model keeps alive.
 absl::StatusOr<std::shared_ptr<Corpus>> CreateCorpus(
     std::shared_ptr<const Model> model, uint32_t max_tokens) {
-  if (max_tokens > kMaxTokens) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "max_tokens is ", max_tokens, ", the limit is ", kMaxTokens));
+  if (max_tokens > kMaxTokens || (max_tokens > 0 && max_tokens < kMinTokens)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_tokens is ", max_tokens, ", must be 0 or from ",
+                     kMinTokens, " to ", kMaxTokens));
   }
   struct Owner {
     std::shared_ptr<const Model> model;

@@ -93,8 +93,9 @@ class RoundReporter {
     round.forward_microseconds = static_cast<uint64_t>(report.times.forward_us);
     round.verify_microseconds = static_cast<uint64_t>(report.times.verify_us);
     round.commit_microseconds = static_cast<uint64_t>(report.times.commit_us);
-    round.predicted_tokens = report.predicted_tokens;
-    round.predicted_seconds = report.predicted_seconds;
+    round.predicted_tokens = report.plan.expected_tokens;
+    round.predicted_seconds = report.plan.expected_seconds +
+                              static_cast<double>(report.times.draft_us) * 1e-6;
     round.plain_seconds = report.plan.plain_seconds;
     round.reason = reason.data();
     round.reason_length = reason.size();

@@ -85,7 +85,8 @@ uint64_t Session::PlanBytes(const Backend& backend,
       std::max(options.prefill_chunk_tokens, options.max_tree_nodes);
   const int32_t num_slots = options.max_context_tokens + max_rows;
   return Decoder::PlanBytes(backend, architecture, max_rows, max_rows) +
-         Sequence::PlanBytes(layout, num_slots);
+         Sequence::PlanBytes(layout, num_slots) +
+         NgramIndex::PlanBytes(options.max_context_tokens);
 }
 
 // ---- Content ----
@@ -114,10 +115,14 @@ absl::Status Session::CheckRoom(size_t num_tokens) const {
           "; shorten it or create the session with more"));
 }
 
-void Session::AbandonAnswer() {
+void Session::AbandonRound() {
   generator_->Abandon();
   lane_.is_drafting = false;
   speculation_->Rollback(tokens_.size());
+}
+
+void Session::AbandonAnswer() {
+  AbandonRound();
   is_answering_ = false;
   pending_ = absl::OkStatus();
 }

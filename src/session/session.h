@@ -75,8 +75,6 @@ struct RoundReport {
   const Plan& plan;
   int32_t num_context_tokens;  // before the round
   int64_t start_us;            // since the session was created
-  double predicted_tokens;
-  double predicted_seconds;
 };
 using RoundObserver = std::function<void(const RoundReport&)>;
 
@@ -142,7 +140,7 @@ class Session {
   }
   // Guesses from `corpus` too; null: no longer. `learns`: finished answers are
   // added to it.
-  // Errors: FAILED_PRECONDITION is the caller's to give: another vocabulary.
+  // REQUIRES: it is of the model's vocabulary.
   void SetCorpus(std::shared_ptr<Corpus> corpus, bool learns);
   // One more to draft, asked after those there are.
   void AddDrafter(std::unique_ptr<Drafter> drafter, DrafterKind kind) {
@@ -169,6 +167,7 @@ class Session {
   // ---- Drafters (session_drafters.cc) ----
   absl::Status CreateDrafters();
   absl::Status AddFreeDrafters();
+  void FindFreeDrafters();
   absl::Status AddModelDrafter();
   absl::Status AddEarlyExit();
   absl::Status ForkDrafters(const Session& from);
@@ -184,6 +183,8 @@ class Session {
   size_t ReplaceTokens(std::vector<Token> tokens);
   absl::Status CheckRoom(size_t num_tokens) const;
   void AbandonAnswer();
+  // Gives up a round that stopped in the middle, its draft included.
+  void AbandonRound();
   void ForgetConversation();
 
   // Prefills what the cache lacks of all tokens but the last.

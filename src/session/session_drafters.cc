@@ -10,6 +10,10 @@
 namespace specinfer {
 namespace {
 
+// Places of free drafters, in the order in which they are added.
+constexpr size_t kExpected = 0;
+constexpr size_t kNgram = 2;
+
 DraftNetwork NetworkOf(const Model& model, const DecoderCut& cut,
                        const CacheLayout& layout, PassTimes& times) {
   return {.backend = model.engine().backend.get(),
@@ -36,25 +40,28 @@ absl::Status Session::CreateDrafters() {
 
 absl::Status Session::AddFreeDrafters() {
   Memory& memory = *model_->engine().memory;
-  auto expected = std::make_unique<ExpectedDrafter>(
-      memory, model_->architecture().vocabulary_size);
-  expected_drafter_ = expected.get();
-  speculation_->AddDrafter(std::move(expected), DrafterKind::kFree);
+  speculation_->AddDrafter(std::make_unique<ExpectedDrafter>(
+                               memory, model_->architecture().vocabulary_size),
+                           DrafterKind::kFree);
   speculation_->AddDrafter(std::make_unique<EditDrafter>(), DrafterKind::kFree);
   SPECINFER_ASSIGN_OR_RETURN(
       std::unique_ptr<NgramDrafter> ngram,
       NgramDrafter::Create(memory, options_.max_context_tokens,
                            /*corpus=*/nullptr));
-  ngram_drafter_ = ngram.get();
   speculation_->AddDrafter(std::move(ngram), DrafterKind::kFree);
+  FindFreeDrafters();
   return absl::OkStatus();
+}
+
+void Session::FindFreeDrafters() {
+  expected_drafter_ =
+      static_cast<ExpectedDrafter*>(&speculation_->drafter(kExpected));
+  ngram_drafter_ = static_cast<NgramDrafter*>(&speculation_->drafter(kNgram));
 }
 
 absl::Status Session::ForkDrafters(const Session& from) {
   SPECINFER_ASSIGN_OR_RETURN(speculation_, from.speculation_->Fork());
-  // In the order of AddFreeDrafters.
-  expected_drafter_ = static_cast<ExpectedDrafter*>(&speculation_->drafter(0));
-  ngram_drafter_ = static_cast<NgramDrafter*>(&speculation_->drafter(2));
+  FindFreeDrafters();
   SetCorpus(from.corpus_, from.learns_corpus_);
   return absl::OkStatus();
 }

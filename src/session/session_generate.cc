@@ -165,7 +165,7 @@ absl::StatusOr<Event> Session::Step(int64_t max_us) {
 
   const bool has_news = !event_text_.empty() || !event_tokens_.empty();
   if (!status.ok() && !absl::IsDeadlineExceeded(status)) {
-    generator_->Abandon();
+    AbandonRound();
     if (!has_news) {
       AbandonAnswer();
       return status;
@@ -236,16 +236,8 @@ void Session::PrepareLane() {
 }
 
 void Session::ReportRound(int32_t num_context_tokens) const {
-  const TokenTree& tree = lane_.tree;
-  double predicted_tokens = 0.0;  // the root brings one
-  for (int32_t node = 0; node < tree.size(); ++node)
-    predicted_tokens += tree.score(node);
-  const double predicted_seconds =
-      model_->pass_times().Seconds(tree.size(), num_context_tokens) +
-      static_cast<double>(lane_.times.draft_us) * 1e-6;
   round_observer_({lane_.tree, lane_.walk, lane_.times, speculation_->plan(),
-                   num_context_tokens, lane_.times.start_us - created_us_,
-                   predicted_tokens, predicted_seconds});
+                   num_context_tokens, lane_.times.start_us - created_us_});
 }
 
 absl::Status Session::TakeWalk(const PassControl& control) {

@@ -47,7 +47,7 @@ absl::StatusOr<PassMeasurement> Session::MeasurePass(int32_t num_rows,
       CheckRange("num_rows", num_rows, 1, options_.prefill_chunk_tokens));
   SPECINFER_RETURN_IF_ERROR(
       CheckRange("num_answer_rows", num_answer_rows, 0, num_rows));
-  generator_->Abandon();
+  AbandonRound();
   // A cancel that is meant for the answer in progress stays.
   if (!is_answering_) is_cancelled_.store(false, std::memory_order_relaxed);
   const PassControl control = {.is_cancelled = &is_cancelled_};

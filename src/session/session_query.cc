@@ -45,7 +45,7 @@ absl::Status Session::ScoreTokens(absl::Span<const Token> tokens,
     }
   }
   SPECINFER_RETURN_IF_ERROR(CheckRoom(tokens_.size() + tokens.size()));
-  generator_->Abandon();
+  AbandonRound();
   // A cancel that is meant for the answer in progress stays.
   if (!is_answering_) is_cancelled_.store(false, std::memory_order_relaxed);
   const PassControl control = {.is_cancelled = &is_cancelled_};
@@ -100,7 +100,7 @@ absl::StatusOr<std::vector<float>> Session::Embed(std::string_view text,
   if (tokens.empty())
     return absl::InvalidArgumentError("there is no text to embed");
   SPECINFER_RETURN_IF_ERROR(CheckRoom(tokens.size()));
-  generator_->Abandon();
+  AbandonRound();
   // A cancel that is meant for the answer in progress stays.
   if (!is_answering_) is_cancelled_.store(false, std::memory_order_relaxed);
   const PassControl control = {.is_cancelled = &is_cancelled_};

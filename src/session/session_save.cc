@@ -48,7 +48,7 @@ std::string_view View(const flatbuffers::String* text) {
 
 absl::Status Session::Save(
     absl::FunctionRef<bool(const void* data, size_t num_bytes)> write) {
-  generator_->Abandon();
+  AbandonRound();
   flatbuffers::FlatBufferBuilder builder;
   std::vector<uint64_t> page_bytes;
   std::vector<uint32_t> first_pages;

@@ -122,6 +122,10 @@ int32_t ModelDrafter::NumMissing(size_t num_tokens) const {
                               std::min(num_tokens - 1, num_held));
 }
 
+int32_t ModelDrafter::ReadBack() const {
+  return std::min(options_.read_back_tokens, options_.max_context_tokens / 2);
+}
+
 // Where too much is missing, or the sequence is full, it begins anew with the
 // last tokens.
 void ModelDrafter::JoinText(size_t num_tokens) {
@@ -131,13 +135,13 @@ void ModelDrafter::JoinText(size_t num_tokens) {
       std::min(sequence().num_committed(),
                static_cast<int32_t>(num_tokens - 1 -
                                     std::min(num_tokens - 1, first_token_))));
-  const size_t read_back = static_cast<size_t>(options_.read_back_tokens);
-  const bool is_full = num_tokens - std::min(num_tokens, first_token_) +
-                           static_cast<size_t>(options_.max_nodes) >
+  // Nodes have slots of their own.
+  const bool is_full = num_tokens - std::min(num_tokens, first_token_) >
                        static_cast<size_t>(options_.max_context_tokens);
-  if (!is_full && NumMissing(num_tokens) <= options_.read_back_tokens) return;
+  if (!is_full && NumMissing(num_tokens) <= ReadBack()) return;
   sequence().Truncate(0);
-  first_token_ = num_tokens - 1 - std::min(num_tokens - 1, read_back);
+  first_token_ = num_tokens - 1 -
+                 std::min(num_tokens - 1, static_cast<size_t>(ReadBack()));
 }
 
 absl::Status ModelDrafter::Prefill(absl::Span<const Token> text,
@@ -158,8 +162,7 @@ absl::Status ModelDrafter::Prefill(absl::Span<const Token> text,
 }
 
 double ModelDrafter::PredictJoining(size_t num_tokens) const {
-  const int32_t num_read =
-      std::min(NumMissing(num_tokens), options_.read_back_tokens);
+  const int32_t num_read = std::min(NumMissing(num_tokens), ReadBack());
   return num_read > kMaxBefore ? network_.times->Seconds(num_read, 0) : 0.0;
 }
 

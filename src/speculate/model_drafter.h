@@ -94,6 +94,7 @@ class ModelDrafter : public Drafter {
     return has_own_sequence() ? *own_sequence_ : **options_.shared_sequence;
   }
   int32_t NumMissing(size_t num_tokens) const;
+  int32_t ReadBack() const;
   void JoinText(size_t num_tokens);
   void GiveUp();
 

@@ -9,22 +9,28 @@
 
 namespace specinfer {
 
+// Half a head to one for each token.
+uint32_t NgramIndex::HeadBits(size_t max_tokens) {
+  return std::max(2u, static_cast<uint32_t>(std::bit_width(max_tokens - 1))) -
+         1;
+}
+
+uint64_t NgramIndex::PlanBytes(int32_t max_tokens) {
+  const size_t num_tokens = static_cast<size_t>(std::max(max_tokens, 1));
+  const size_t num_heads = size_t{1} << HeadBits(num_tokens);
+  return (num_tokens * (1 + kNumOrders) + num_heads * kNumOrders) *
+         sizeof(uint32_t);
+}
+
 absl::StatusOr<NgramIndex> NgramIndex::Create(Memory& memory,
                                               int32_t max_tokens) {
   NgramIndex index;
   index.memory_ = &memory;
   index.max_tokens_ = static_cast<size_t>(std::max(max_tokens, 1));
-  // Half a head to one for each token.
-  index.head_bits_ =
-      std::max(2u,
-               static_cast<uint32_t>(std::bit_width(index.max_tokens_ - 1))) -
-      1;
+  index.head_bits_ = HeadBits(index.max_tokens_);
   const size_t num_heads = size_t{1} << index.head_bits_;
   SPECINFER_ASSIGN_OR_RETURN(
-      index.block_, memory.Allocate((index.max_tokens_ * (1 + kNumOrders) +
-                                     num_heads * kNumOrders) *
-                                        sizeof(uint32_t),
-                                    "n-gram index"));
+      index.block_, memory.Allocate(PlanBytes(max_tokens), "n-gram index"));
   static_assert(sizeof(Token) == sizeof(uint32_t));
   index.tokens_ = reinterpret_cast<Token*>(index.block_.data());
   uint32_t* words =

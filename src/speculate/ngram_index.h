@@ -41,6 +41,8 @@ class NgramIndex {
   // matches that the shorter order's bound would hide.
   static constexpr int32_t kMaxLinks = 64;
 
+  // What Create will take.
+  static uint64_t PlanBytes(int32_t max_tokens);
   // Errors: RESOURCE_EXHAUSTED.
   static absl::StatusOr<NgramIndex> Create(Memory& memory, int32_t max_tokens);
   absl::StatusOr<NgramIndex> Clone() const;
@@ -69,6 +71,7 @@ class NgramIndex {
  private:
   static constexpr size_t kOrders[] = {4, kMinMatch};  // the greater first
   static constexpr size_t kNumOrders = std::size(kOrders);
+  static uint32_t HeadBits(size_t max_tokens);
   // Numbers of places are one more than where their last token is; 0: none.
   struct Chains {
     uint32_t* heads;     // [num_heads], by hash

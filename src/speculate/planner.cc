@@ -11,8 +11,7 @@ constexpr int32_t kMaxChildren = 8;
 constexpr double kFreePrior = 1.6;
 constexpr double kFreePriorRounds = 1.0;
 constexpr double kModelPrior = 1.5;
-constexpr double kEarlyExitPrior = 1.1;
-constexpr double kPriorRounds = 4.0;
+constexpr double kModelPriorRounds = 4.0;
 
 // A round that looks up and promises fewer tokens has found nothing.
 constexpr double kWeakTokens = 1.75;
@@ -42,15 +41,7 @@ Planner::Planner(const PlannerOptions& options, PassTimes* times)
     merged.strategy = Strategy::kTree;
     merged.uses_model = true;
     merged.first_prior = kModelPrior;
-    merged.prior_rounds = kPriorRounds;
-    arms_.push_back(merged);
-  }
-  if (options.has_early_exit) {
-    Arm merged = free;
-    merged.strategy = Strategy::kEarlyExit;
-    merged.uses_early_exit = true;
-    merged.first_prior = kEarlyExitPrior;
-    merged.prior_rounds = kPriorRounds;
+    merged.prior_rounds = kModelPriorRounds;
     arms_.push_back(merged);
   }
   const auto force = [this](Arm arm) {
@@ -117,17 +108,17 @@ double Planner::ExpectedGain(const Arm& arm, const PlanRequest& request,
 }
 
 double Planner::PromiseOfModel() const {
-  double first_prior = 0.0;
+  double prior = 0.0;
   for (const Arm& arm : arms_) {
-    if (arm.uses_model && !arm.is_forced) first_prior = arm.prior;
+    if (arm.uses_model && !arm.is_forced) prior = arm.prior;
   }
-  if (first_prior <= 1.0) return 0.0;
+  if (prior <= 1.0) return 0.0;
   for (const Arm& arm : arms_) {
     if (arm.strategy != Strategy::kNgram || arm.is_forced) continue;
     const double strong_rounds =
         std::max(0.0, arm.plain_rounds - weak_plain_rounds_);
-    const double rounds = strong_rounds + weak_tokens_ / first_prior;
-    return (first_prior + arm.tokens) / (1.0 + rounds);
+    const double rounds = strong_rounds + weak_tokens_ / prior;
+    return (prior + arm.tokens) / (1.0 + rounds);
   }
   return 0.0;
 }
@@ -152,9 +143,10 @@ size_t Planner::Choose(const PlanRequest& request, double plain_seconds,
   }
   *reason = best == 0 ? "drafting has not paid here"
                       : "expected to be faster than what was used";
-  Arm& left = arms_[current_];
-  left.prior = std::min(left.prior, 0.5 * (left.prior + left.gain()));
-  if (current_ == 0) left.prior = 1.0;
+  if (current_ != 0) {
+    Arm& left = arms_[current_];
+    left.prior = std::min(left.prior, 0.5 * (left.prior + left.gain()));
+  }
   current_ = best;
   ++num_changes_;
   return best;
@@ -162,8 +154,6 @@ size_t Planner::Choose(const PlanRequest& request, double plain_seconds,
 
 Plan Planner::MakePlan(const Arm& arm, const PlanRequest& request,
                        double plain_seconds) {
-  times_->FillConvex(request.num_context_tokens, options_.max_nodes,
-                     absl::MakeSpan(pass_seconds_));
   Plan plan;
   plan.strategy = arm.strategy;
   plan.uses_free = arm.uses_free;
@@ -173,6 +163,8 @@ Plan Planner::MakePlan(const Arm& arm, const PlanRequest& request,
   plan.plain_seconds = plain_seconds;
   plan.predicted_gain = arm.strategy == Strategy::kOff ? 1.0 : arm.gain();
   if (arm.max_children == 0) return plan;
+  times_->FillConvex(request.num_context_tokens, options_.max_nodes,
+                     absl::MakeSpan(pass_seconds_));
   plan.budget = {
       .max_nodes = options_.max_nodes,
       .max_depth = request.max_depth,
@@ -183,8 +175,7 @@ Plan Planner::MakePlan(const Arm& arm, const PlanRequest& request,
   return plan;
 }
 
-void Planner::Record(const Plan& plan, int32_t num_tokens,
-                     double predicted_tokens, double seconds) {
+void Planner::Record(const Plan& plan, int32_t num_tokens, double seconds) {
   if (plan.plain_seconds <= 0.0) return;
   const double plain_rounds = seconds / plan.plain_seconds;
   for (size_t i = 0; i < arms_.size(); ++i) {
@@ -193,7 +184,7 @@ void Planner::Record(const Plan& plan, int32_t num_tokens,
     arms_[i].plain_rounds *= keep;
   }
   if (plan.strategy == Strategy::kNgram && !plan.is_forced) {
-    const bool is_weak = predicted_tokens < kWeakTokens;
+    const bool is_weak = plan.expected_tokens < kWeakTokens;
     weak_tokens_ = weak_tokens_ * kKeepUsed + (is_weak ? num_tokens : 0);
     weak_plain_rounds_ =
         weak_plain_rounds_ * kKeepUsed + (is_weak ? plain_rounds : 0.0);

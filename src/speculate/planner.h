@@ -37,8 +37,12 @@ struct Plan {
   TreeBudget budget;
   double predicted_gain = 1.0;  // tokens per time, over plain decoding
   double plain_seconds = 0.0;   // of a round of plain decoding
-  const char* reason = "";      // for people; lives forever
-  size_t arm = 0;               // the planner's own
+  // Of the tree that was drafted, before its pass: tokens, and seconds of the
+  // pass alone.
+  double expected_tokens = 1.0;
+  double expected_seconds = 0.0;
+  const char* reason = "";  // for people; lives forever
+  size_t arm = 0;           // the planner's own
 
   bool Uses(DrafterKind kind) const {
     return kind == DrafterKind::kFree    ? uses_free
@@ -59,13 +63,13 @@ struct PlanRequest {
 struct PlannerOptions {
   int32_t max_nodes = 64;
   bool has_model = false;
-  bool has_early_exit = false;
 };
 
 // Of each way to draft it keeps what came of it, tokens and time in units of
 // plain decoding's, faded; before that, and again when it was not used for
 // long, it believes an optimistic prior. It takes the best. A way that
-// disappoints is believed less the next time, so trials become rare.
+// disappoints is believed less the next time, so trials become rare. Early
+// exits are for callers who ask for them.
 // Not thread-safe.
 class Planner {
  public:
@@ -77,10 +81,8 @@ class Planner {
   // The plan of the next round. Its budget borrows from the planner until the
   // next call.
   Plan Next(const PlanRequest& request);
-  // What came of it. `seconds`: all of the round. `predicted_tokens`: the sum
-  // of the tree's scores.
-  void Record(const Plan& plan, int32_t num_tokens, double predicted_tokens,
-              double seconds);
+  // What came of it. `seconds`: all of the round.
+  void Record(const Plan& plan, int32_t num_tokens, double seconds);
   // A drafter of this kind failed: plans that use it count as a loss.
   void Avoid(DrafterKind kind);
 
@@ -114,6 +116,9 @@ class Planner {
     }
   };
 
+  // What a model would make of rounds like those that looking up was given,
+  // as a gain: the rounds in which it found nothing would be the model's.
+  double PromiseOfModel() const;
   double ExpectedGain(const Arm& arm, const PlanRequest& request,
                       double plain_seconds) const;
   size_t Choose(const PlanRequest& request, double plain_seconds,
@@ -123,10 +128,6 @@ class Planner {
 
   PlannerOptions options_;
   PassTimes* times_;
-  // What a model would make of rounds like those that looking up was given,
-  // as a gain: the rounds in which it found nothing would be the model's.
-  double PromiseOfModel() const;
-
   std::vector<Arm> arms_;
   size_t current_ = 0;
   uint32_t num_changes_ = 0;

@@ -69,6 +69,8 @@ absl::Status Speculation::Draft(absl::Span<const Token> text,
     size_before_ = tree->size();
   }
   is_drafting_ = false;
+  plan_.expected_tokens = tree->ExpectedTokens();
+  plan_.expected_seconds = times_->Seconds(tree->size(), num_context_tokens);
   return absl::OkStatus();
 }
 
@@ -77,11 +79,8 @@ bool Speculation::FreeOnesLead(const TokenTree& tree) const {
   if (tree.size() == 1) return false;
   const double rate = plan_.budget.tokens_per_second;
   const absl::Span<const double> seconds = plan_.budget.pass_seconds;
-  double free_tokens = 0.0;
-  for (int32_t node = 0; node < tree.size(); ++node)
-    free_tokens += tree.score(node);
   const double free_worth =
-      free_tokens - rate * seconds[static_cast<size_t>(tree.size())];
+      tree.ExpectedTokens() - rate * seconds[static_cast<size_t>(tree.size())];
   const double step = members_[next_member_].drafter->step_seconds();
   const double model_rounds = model_rounds_ + kModelPriorRounds;
   const double model_tokens =
@@ -155,11 +154,7 @@ void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
   // The planner weighs joining a text apart from what a round then costs.
   const double seconds =
       static_cast<double>(times.total_us()) * 1e-6 - joining_seconds_;
-  double predicted_tokens = 0.0;
-  for (int32_t node = 0; node < tree.size(); ++node)
-    predicted_tokens += tree.score(node);
-  planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()),
-                  predicted_tokens, seconds);
+  planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()), seconds);
   if (is_led_by_model_) LearnFromModel(walk, seconds);
   statistics_.realised_gain = planner_.realised_gain();
 }

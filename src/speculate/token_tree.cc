@@ -78,6 +78,12 @@ void TokenTree::Shrink(int32_t size) {
   }
 }
 
+double TokenTree::ExpectedTokens() const {
+  double sum = 0.0;
+  for (const Node& node : nodes_) sum += node.score;
+  return sum;
+}
+
 void TokenTree::GetPath(int32_t node, std::vector<Token>* path) const {
   path->resize(Index(depth(node)));
   for (size_t i = path->size(); i > 0; --i) {

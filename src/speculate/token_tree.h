@@ -51,6 +51,8 @@ class TokenTree {
   void set_score(int32_t node, float score) {
     nodes_[Index(node)].score = score;
   }
+  // The sum of all scores: tokens that a round is predicted to bring.
+  double ExpectedTokens() const;
   DraftSource source(int32_t node) const { return nodes_[Index(node)].source; }
   // How many siblings were proposed before it.
   int32_t order(int32_t node) const { return nodes_[Index(node)].order; }

@@ -77,7 +77,7 @@ TEST_F(CApiCorpus, RefusesWrongUse) {
   EXPECT_FAILS(specinfer_corpus_create(model_.get(), UINT32_MAX, &corpus),
                kInvalid, "max_tokens");
   EXPECT_FAILS(specinfer_corpus_create(model_.get(), 1, &corpus), kInvalid,
-               "at least");
+               "max_tokens is 1");
   EXPECT_EQ(corpus, nullptr);
   specinfer_corpus_destroy(nullptr);
   EXPECT_FAILS(specinfer_corpus_add_text(nullptr, "a", 1), kInvalid,

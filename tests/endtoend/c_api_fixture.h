@@ -218,6 +218,25 @@ inline specinfer_speculation_statistics SpeculationStatistics(
 constexpr std::string_view kPrompt =
     "The quick brown fox jumps over the lazy dog, and then it sleeps.";
 
+inline specinfer_generation_config Drafted(uint32_t max_tokens) {
+  specinfer_generation_config config = AnswerOf(max_tokens);
+  config.strategy = SPECINFER_STRATEGY_DRAFT;
+  return config;
+}
+
+// Sessions whose draft model is the model itself.
+class DraftedTest : public testing::Test {
+ protected:
+  SessionOwner Prompted() {
+    SessionOwner session = CreateDraftedSession(model_, model_);
+    EXPECT_OK(SetPrompt(session, kPrompt));
+    return session;
+  }
+
+  EngineOwner engine_ = CreateEngine();
+  ModelOwner model_ = LoadModel(engine_);
+};
+
 }  // namespace specinfer_test
 
 #endif  // SPECINFER_TESTS_ENDTOEND_C_API_FIXTURE_H_

@@ -9,23 +9,7 @@
 namespace specinfer_test {
 namespace {
 
-specinfer_generation_config Drafted(uint32_t max_tokens) {
-  specinfer_generation_config config = AnswerOf(max_tokens);
-  config.strategy = SPECINFER_STRATEGY_DRAFT;
-  return config;
-}
-
-class CApiRoundCallback : public testing::Test {
- protected:
-  SessionOwner Prompted() {
-    SessionOwner session = CreateDraftedSession(model_, model_);
-    EXPECT_OK(SetPrompt(session, kPrompt));
-    return session;
-  }
-
-  EngineOwner engine_ = CreateEngine();
-  ModelOwner model_ = LoadModel(engine_);
-};
+using CApiRoundCallback = DraftedTest;
 
 TEST_F(CApiRoundCallback, TheSessionIsBusyInsideARoundCallback) {
   const SessionOwner session = Prompted();

@@ -11,23 +11,7 @@ namespace {
 
 constexpr specinfer_status kInvalid = SPECINFER_INVALID_ARGUMENT;
 
-specinfer_generation_config Drafted(uint32_t max_tokens) {
-  specinfer_generation_config config = AnswerOf(max_tokens);
-  config.strategy = SPECINFER_STRATEGY_DRAFT;
-  return config;
-}
-
-class CApiSpeculationUse : public testing::Test {
- protected:
-  SessionOwner Prompted() {
-    SessionOwner session = CreateDraftedSession(model_, model_);
-    EXPECT_OK(SetPrompt(session, kPrompt));
-    return session;
-  }
-
-  EngineOwner engine_ = CreateEngine();
-  ModelOwner model_ = LoadModel(engine_);
-};
+using CApiSpeculationUse = DraftedTest;
 
 // ---- Wrong use ----
 

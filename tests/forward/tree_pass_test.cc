@@ -68,6 +68,26 @@ uint32_t Next(uint32_t* state) {
   return *state = *state * 1664525u + 1013904223u;
 }
 
+std::vector<Token> RandomPrompt(size_t vocabulary, uint32_t* state) {
+  std::vector<Token> prompt(1 + Next(state) % 140);
+  for (Token& token : prompt)
+    token = static_cast<Token>((Next(state) >> 8) % vocabulary);
+  return prompt;
+}
+
+// A tree of 40 nodes, or a chain.
+TokenTree RandomTree(size_t vocabulary, bool is_chain, uint32_t* state) {
+  TokenTree tree(40);
+  tree.Reset(static_cast<Token>(Next(state) % vocabulary));
+  while (!tree.is_full()) {
+    const uint32_t size = static_cast<uint32_t>(tree.size());
+    const uint32_t parent = is_chain ? size - 1 : (Next(state) >> 8) % size;
+    tree.AddNode(static_cast<int32_t>(parent),
+                 static_cast<Token>((Next(state) >> 8) % vocabulary));
+  }
+  return tree;
+}
+
 class TreePass : public testing::TestWithParam<const char*> {};
 
 TEST_P(TreePass, EqualsTheChainOfEachPathAndCommitsIt) {
@@ -77,18 +97,10 @@ TEST_P(TreePass, EqualsTheChainOfEachPathAndCommitsIt) {
   const size_t width = model->architecture().vocabulary_size;
   uint32_t state = 99;
   for (int trial = 0; trial < 12; ++trial) {
-    std::vector<Token> prompt(1 + Next(&state) % 140);
-    for (Token& token : prompt)
-      token = static_cast<Token>((Next(&state) >> 8) % width);
+    const std::vector<Token> prompt = RandomPrompt(width, &state);
     auto sequence = passes.NewSequence();
     passes.Feed(*sequence, prompt);
-    TokenTree tree(40);
-    tree.Reset(static_cast<Token>(Next(&state) % width));
-    while (tree.size() < 40) {
-      tree.AddNode(static_cast<int32_t>((Next(&state) >> 8) %
-                                        static_cast<uint32_t>(tree.size())),
-                   static_cast<Token>((Next(&state) >> 8) % width));
-    }
+    TokenTree tree = RandomTree(width, /*is_chain=*/false, &state);
     const std::vector<float> tree_logits =
         passes.Forward({.sequence = sequence.get(),
                         .tokens = tree.tokens(),
@@ -130,22 +142,10 @@ TEST_P(TreePass, InPartsEqualsTheWhole) {
     const size_t width = model->architecture().vocabulary_size;
     uint32_t state = 7;
     for (int trial = 0; trial < 12; ++trial) {
-      std::vector<Token> prompt(1 + Next(&state) % 140);
-      for (Token& token : prompt)
-        token = static_cast<Token>((Next(&state) >> 8) % width);
       auto sequence = passes.NewSequence();
-      passes.Feed(*sequence, prompt);
-      TokenTree tree(40);
-      tree.Reset(static_cast<Token>(Next(&state) % width));
-      while (tree.size() < 40) {
-        // Every third trial is a chain.
-        const uint32_t parent =
-            trial % 3 == 0
-                ? static_cast<uint32_t>(tree.size() - 1)
-                : (Next(&state) >> 8) % static_cast<uint32_t>(tree.size());
-        tree.AddNode(static_cast<int32_t>(parent),
-                     static_cast<Token>((Next(&state) >> 8) % width));
-      }
+      passes.Feed(*sequence, RandomPrompt(width, &state));
+      const TokenTree tree =
+          RandomTree(width, /*is_chain=*/trial % 3 == 0, &state);
       const auto nodes = [&](int32_t first_node, int32_t end) {
         TokenTree part = tree;
         part.Shrink(end);

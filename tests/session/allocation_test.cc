@@ -1,31 +1,10 @@
-// Rounds allocate nothing once the session is warm. Counts every operator new
-// of this program.
-#include <atomic>
-#include <cstdlib>
-#include <new>
+// Rounds allocate nothing once the session is warm.
 
 #include "gtest/gtest.h"
 
 #include "src/session/session.h"
+#include "tests/base/count_allocations.h"
 #include "tests/session/tiny_models.h"
-
-// g++ inlines only one side of the replaced pair and then warns.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-
-namespace {
-std::atomic<long> num_allocations{0};
-}
-
-void* operator new(std::size_t num_bytes) {
-  num_allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* block = std::malloc(num_bytes)) return block;
-  throw std::bad_alloc();
-}
-void* operator new[](std::size_t num_bytes) { return operator new(num_bytes); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
 
 namespace specinfer {
 namespace {

@@ -262,6 +262,45 @@ TEST(Speculation, GivesTheLogProbabilitiesOfPlainDecoding) {
   EXPECT_EQ(run(Strategy::kTree), expected);
 }
 
+// A question in the middle of a draft that stopped at its deadline: what it
+// had in the cache is gone.
+TEST(Speculation, GoesOnAfterQuestionsInTheMiddleOfADraft) {
+  for (const Strategy strategy :
+       {Strategy::kDraft, Strategy::kTree, Strategy::kEarlyExit}) {
+    const Setting setting = {.draft = "tiny-llama", .strategy = strategy};
+    const auto session = MakeSession(setting);
+    // Guesses reach into a page that is not held yet.
+    ASSERT_TRUE(session->SetPromptTokens(Prompt(session->model(), 3, 64)).ok());
+    ASSERT_TRUE(session->Start(Options(setting, Greedy(), 80)).ok());
+    const std::vector<Token> asked = {4, 5, 6};
+    std::vector<float> scores(asked.size());
+    int num_questions = 0;
+    StepState state = StepState::kMore;
+    for (int step = 1; state != StepState::kDone; ++step) {
+      const absl::StatusOr<Event> event = session->Step(/*max_us=*/30);
+      ASSERT_TRUE(event.ok()) << event.status();
+      state = event->state;
+      if (state == StepState::kDone || step % 3 != 0 || num_questions >= 60)
+        continue;
+      ++num_questions;
+      if (step % 2 == 0) {
+        ASSERT_TRUE(session->MeasurePass(2, 1).ok());
+      } else {
+        ASSERT_TRUE(session->ScoreTokens(asked, absl::MakeSpan(scores)).ok());
+      }
+    }
+
+    const auto plain = MakeSession(setting);
+    ASSERT_TRUE(plain->SetPromptTokens(Prompt(plain->model(), 3, 64)).ok());
+    GenerationOptions options = Options(setting, Greedy(), 80);
+    options.strategy = Strategy::kOff;
+    ASSERT_TRUE(plain->Start(options).ok());
+    Finish(*plain);
+    EXPECT_EQ(Tokens(*session), Tokens(*plain));
+    EXPECT_GT(num_questions, 3);
+  }
+}
+
 TEST(Speculation, ExpectedTextIsDraftedInBursts) {
   Setting setting = {.strategy = Strategy::kOff};
   const auto session = MakeSession(setting);

@@ -1,9 +1,5 @@
-// Drafting allocates nothing once a drafter exists. Counts every operator new
-// of this program.
-#include <atomic>
-#include <cstdlib>
+// Drafting allocates nothing once a drafter exists.
 #include <memory>
-#include <new>
 #include <random>
 #include <vector>
 
@@ -11,24 +7,7 @@
 
 #include "src/speculate/expected_drafter.h"
 #include "src/speculate/ngram_drafter.h"
-
-// g++ inlines only one side of the replaced pair and then warns.
-#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
-
-namespace {
-std::atomic<long> num_allocations{0};
-}
-
-void* operator new(std::size_t num_bytes) {
-  num_allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* block = std::malloc(num_bytes)) return block;
-  throw std::bad_alloc();
-}
-void* operator new[](std::size_t num_bytes) { return operator new(num_bytes); }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+#include "tests/base/count_allocations.h"
 
 namespace specinfer {
 namespace {

@@ -61,6 +61,15 @@ void ExpectSame(const std::vector<NgramMatch>& actual,
   }
 }
 
+TEST(NgramIndex, TakesWhatWasPlanned) {
+  for (const int32_t max_tokens : {1, 2, 3, 64, 1000, 4096, 5000}) {
+    Memory memory(0);
+    const NgramIndex index = MakeIndex(memory, max_tokens);
+    EXPECT_GE(memory.used_bytes(), NgramIndex::PlanBytes(max_tokens));
+    EXPECT_LE(memory.used_bytes(), NgramIndex::PlanBytes(max_tokens) + 4096);
+  }
+}
+
 TEST(NgramIndex, FindsTheLongestMatchFirstThenTheLatest) {
   Memory memory(0);
   NgramIndex index = MakeIndex(memory, 64);

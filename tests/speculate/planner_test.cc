@@ -18,7 +18,7 @@ class World {
   int Run(int num_rounds, Strategy strategy) {
     int num_chosen = 0;
     for (int i = 0; i < num_rounds; ++i) {
-      const Plan plan = planner_.Next(request);
+      Plan plan = planner_.Next(request);
       num_chosen += plan.strategy == strategy ? 1 : 0;
       if (plan.strategy == Strategy::kTree) request.joining_seconds = 0.0;
       double gain = 1.0;
@@ -29,13 +29,12 @@ class World {
       } else if (plan.strategy == Strategy::kTree) {
         gain = model_gain;
         tokens = 3.0;
-      } else if (plan.strategy == Strategy::kEarlyExit) {
-        gain = early_exit_gain;
       }
       const double seconds = tokens / gain * kPlainSeconds;
       tokens_ += tokens;
       seconds_ += seconds;
-      planner_.Record(plan, static_cast<int32_t>(tokens), tokens, seconds);
+      plan.expected_tokens = tokens;
+      planner_.Record(plan, static_cast<int32_t>(tokens), seconds);
     }
     return num_chosen;
   }
@@ -44,7 +43,6 @@ class World {
 
   double free_gain = 1.0;
   double model_gain = 1.0;
-  double early_exit_gain = 1.0;
   PlanRequest request = {
       .num_context_tokens = 100, .max_depth = 100, .num_tokens_left = 200};
 
@@ -104,10 +102,9 @@ TEST(Planner, DoesNotJoinWhereTooLittleIsLeft) {
 
 TEST(Planner, LosesLittleToWhatNeverPays) {
   for (const double gain : {0.3, 0.6, 0.9}) {
-    World world({.has_model = true, .has_early_exit = true});
+    World world({.has_model = true});
     world.free_gain = gain;
     world.model_gain = gain;
-    world.early_exit_gain = gain;
     world.Run(32, Strategy::kOff);
     EXPECT_GT(world.Run(300, Strategy::kOff), 270) << gain;
     EXPECT_GT(world.TotalGain(), 0.93) << gain;
@@ -138,7 +135,7 @@ TEST(Planner, AvoidsADrafterThatFails) {
       ++num_model_rounds;
       planner.Avoid(DrafterKind::kModel);
     }
-    planner.Record(plan, 1, 1.0, kPlainSeconds);
+    planner.Record(plan, 1, kPlainSeconds);
   }
   EXPECT_LT(num_model_rounds, 12);
 }

@@ -66,6 +66,17 @@ TEST(TokenTree, LinksSiblingsInTheOrderOfProposal) {
   EXPECT_EQ(tree.score(second), 0.25f);
 }
 
+TEST(TokenTree, ExpectsTheSumOfItsScores) {
+  TokenTree tree(8);
+  tree.Reset(1);
+  EXPECT_EQ(tree.ExpectedTokens(), 1.0);
+
+  tree.AddNode(tree.AddNode(0, 2, 0.5f), 3, 0.25f);
+  tree.AddNode(0, 4, 0.125f);
+
+  EXPECT_EQ(tree.ExpectedTokens(), 1.875);
+}
+
 TEST(TokenTree, ShrinksToWhatItWas) {
   TokenTree tree(8);
   tree.Reset(1);
