@@ -12,8 +12,9 @@ add_library(specinfer_strict INTERFACE)
 target_compile_options(specinfer_strict INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wconversion> $<$<COMPILE_LANGUAGE:CXX>:-Wno-sign-conversion>)
 target_include_directories(specinfer_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 if(SPECINFER_SANITIZE)
+  # Lines are all that a report needs, and cost a quarter less time to build.
   target_compile_options(specinfer_options INTERFACE
-    -fsanitize=${SPECINFER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${SPECINFER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(specinfer_options INTERFACE -fsanitize=${SPECINFER_SANITIZE})
 endif()
 
