@@ -144,6 +144,12 @@ void* UserData(Callable& callable) {
   return const_cast<void*>(static_cast<const void*>(std::addressof(callable)));
 }
 
+// A specinfer_write_callback that calls a Write.
+template <typename Write>
+int32_t WriteTo(void* user_data, const void* data, size_t num_bytes) {
+  return Called<Write>(user_data)(data, num_bytes) ? 0 : 1;
+}
+
 }  // namespace detail
 
 inline specinfer_engine_config EngineConfig() {
@@ -364,12 +370,8 @@ class Corpus {
   // `write(const void* data, size_t num_bytes)` returns false to stop.
   template <typename Write>
   Status Save(Write&& write) {
-    const specinfer_write_callback callback =
-        [](void* user_data, const void* data, size_t num_bytes) -> int32_t {
-      return detail::Called<Write>(user_data)(data, num_bytes) ? 0 : 1;
-    };
-    return Status::Of(
-        specinfer_corpus_save(get(), callback, detail::UserData(write)));
+    return Status::Of(specinfer_corpus_save(get(), detail::WriteTo<Write>,
+                                            detail::UserData(write)));
   }
   Status Restore(const void* data, size_t num_bytes) {
     return Status::Of(specinfer_corpus_restore(get(), data, num_bytes));
@@ -561,12 +563,8 @@ class Session {
   // `write(const void* data, size_t num_bytes)` returns false to stop.
   template <typename Write>
   Status Save(Write&& write) {
-    const specinfer_write_callback callback =
-        [](void* user_data, const void* data, size_t num_bytes) -> int32_t {
-      return detail::Called<Write>(user_data)(data, num_bytes) ? 0 : 1;
-    };
-    return Status::Of(
-        specinfer_session_save(get(), callback, detail::UserData(write)));
+    return Status::Of(specinfer_session_save(get(), detail::WriteTo<Write>,
+                                             detail::UserData(write)));
   }
   Status Restore(const void* data, size_t num_bytes) {
     return Status::Of(specinfer_session_restore(get(), data, num_bytes));

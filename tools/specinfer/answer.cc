@@ -11,7 +11,7 @@ namespace {
 
 // Of reading: long enough to cost nothing, short enough for a progress bar.
 constexpr uint64_t kReadMicroseconds = 50'000;
-// Of writing: no pass is interrupted, so that all can be measured.
+// Of writing: a round at a time, as in specinfer_session_generate().
 constexpr uint64_t kWholeRound = 0;
 
 const char* FinishName(int32_t finish) {
