@@ -42,6 +42,49 @@ constexpr int CutShift() {
   return CutsScales<kLayout>() ? 3 : 7;
 }
 
+// Unpacking codes without a sign takes so little time that prefetches in it
+// would come in a burst.
+template <int kLayout>
+constexpr bool ReadsAhead() {
+  return CutsScales<kLayout>();
+}
+
+// Prefetches the weights of a span a few lines at a time, while rows are
+// multiplied: a burst would hold up the loads of the rows, and memory would
+// wait for the multiplying.
+class SpanReader {
+ public:
+  SpanReader(const LinearTile& tile, int64_t num_spans, int64_t num_panels)
+      : next_(tile.weight->group(tile.group) + kBytesAhead),
+        end_(next_),
+        span_bytes_(static_cast<int64_t>(tile.weight->group_bytes) / num_spans),
+        is_hurried_(num_panels == 1) {}
+
+  void BeginSpan() {
+    next_ = end_;
+    end_ += span_bytes_;
+  }
+  // A panel takes 8 + 16 steps.
+  void Step() {
+    Fetch();
+    if (is_hurried_) Fetch();
+  }
+
+ private:
+  static constexpr int64_t kBytesAhead = 8192;
+
+  void Fetch() {
+    if (next_ >= end_) return;
+    _mm_prefetch(reinterpret_cast<const char*>(next_), _MM_HINT_T1);
+    next_ += 64;
+  }
+
+  const uint8_t* next_;
+  const uint8_t* end_;
+  const int64_t span_bytes_;  // headers counted
+  const bool is_hurried_;
+};
+
 // The number of 16 bits in the low half of each lane, in both halves.
 inline __m512i Twice(__m512i a) {
   return _mm512_mask_mov_epi16(a, 0xaaaaaaaau, _mm512_slli_epi32(a, 16));
@@ -109,7 +152,7 @@ void UnpackSpan(const uint8_t* header, const uint8_t* codes,
                 UnpackedSpan* out) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   for (int b = 0; b < kSpanInputs / kBlockInputs; ++b, codes += kL.code_bytes) {
-    PrefetchBlock(codes, kL.code_bytes);
+    if constexpr (!ReadsAhead<kLayout>()) PrefetchBlock(codes, kL.code_bytes);
     UnpackSpanBlock<kLayout>(header, codes, b, out->high[b / 2][8 * (b % 2)],
                              out->low[b / 2][8 * (b % 2)]);
   }
@@ -134,7 +177,12 @@ constexpr TileShapes SpanShapes(int num_rows) {
 }
 
 template <class Tiles, int kLayout, int kTile, int kRows>
-inline void MultiplyTile(const ActivationSpan* x, const UnpackedSpan& w) {
+inline void MultiplyTile(const ActivationSpan* x, const UnpackedSpan& w,
+                         SpanReader* reader) {
+  if constexpr (ReadsAhead<kLayout>()) {
+    reader->Step();
+    reader->Step();
+  }
   Tiles::template Load<kRows>(x->codes + kTile * kTileInputs,
                               sizeof(ActivationSpan));
   Tiles::template Load<4>(w.high[kTile], kTileRowBytes);
@@ -150,13 +198,13 @@ inline void MultiplyTile(const ActivationSpan* x, const UnpackedSpan& w) {
 
 template <class Tiles, int kLayout>
 inline void MultiplySpan(const ActivationSpan* x, const UnpackedSpan& w,
-                         SpanSums* out) {
+                         SpanReader* reader, SpanSums* out) {
   Tiles::template Zero<0>();
   Tiles::template Zero<1>();
-  MultiplyTile<Tiles, kLayout, 0, 2>(x, w);
-  MultiplyTile<Tiles, kLayout, 1, 3>(x, w);
-  MultiplyTile<Tiles, kLayout, 2, 2>(x, w);
-  MultiplyTile<Tiles, kLayout, 3, 3>(x, w);
+  MultiplyTile<Tiles, kLayout, 0, 2>(x, w, reader);
+  MultiplyTile<Tiles, kLayout, 1, 3>(x, w, reader);
+  MultiplyTile<Tiles, kLayout, 2, 2>(x, w, reader);
+  MultiplyTile<Tiles, kLayout, 3, 3>(x, w, reader);
   Tiles::template Store<0>(out->high, kTileRowBytes);
   Tiles::template Store<1>(out->low, kTileRowBytes);
 }
@@ -165,7 +213,7 @@ inline void MultiplySpan(const ActivationSpan* x, const UnpackedSpan& w,
 template <int kLayout>
 inline void AddSpan(const SpanSums& sums, const UnpackedSpan& w,
                     const ActivationSpan* x, int64_t num_rows,
-                    PanelSums* panel) {
+                    SpanReader* reader, PanelSums* panel) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   [[maybe_unused]] constexpr int kPairs = NumPairs<kLayout>();
   const __m512 scale = _mm512_load_ps(w.scale);
@@ -178,6 +226,7 @@ inline void AddSpan(const SpanSums& sums, const UnpackedSpan& w,
       pairs[i] = _mm512_load_si512(w.minimum_pairs[i]);
   }
   for (int64_t r = 0; r < num_rows; ++r) {
+    if constexpr (ReadsAhead<kLayout>()) reader->Step();
     const __m512 row_scale = _mm512_set1_ps(x[r].scale);
     const __m512i dot = _mm512_add_epi32(
         _mm512_slli_epi32(_mm512_load_si512(sums.high[r]), CutShift<kLayout>()),
@@ -220,16 +269,18 @@ void RunSpanPanels(const LinearTile& tile, const PanelRange& range) {
   const auto span_of = [&](int64_t panel, int64_t s) {
     return x + panel * kPanelRows * num_spans + s * range.RowsOf(panel);
   };
+  SpanReader reader(tile, num_spans, num_panels);
   for (int64_t s = 0; s < num_spans; ++s) {
+    reader.BeginSpan();
     UnpackSpan<kLayout>(header, codes, &unpacked);
     header += kL.header_bytes();
     codes += kSpanBytes;
     for (int64_t p = 0; p < num_panels; ++p) {
-      MultiplySpan<Tiles, kLayout>(span_of(p, s), unpacked, &sums[p]);
+      MultiplySpan<Tiles, kLayout>(span_of(p, s), unpacked, &reader, &sums[p]);
     }
     for (int64_t p = 0; p < num_panels; ++p) {
       AddSpan<kLayout>(sums[p], unpacked, span_of(p, s), range.RowsOf(p),
-                       &panels[p]);
+                       &reader, &panels[p]);
     }
   }
   for (int64_t p = 0; p < num_panels; ++p) {
