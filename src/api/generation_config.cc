@@ -195,6 +195,10 @@ absl::StatusOr<GenerationOptions> ReadGenerationConfig(
         "alone");
   }
   options.strategy = static_cast<Strategy>(known.strategy);
+  SPECINFER_RETURN_IF_ERROR(
+      ReadCount(known.tree_nodes, 0, "tree_nodes", &options.tree_shape.nodes));
+  SPECINFER_RETURN_IF_ERROR(
+      ReadCount(known.tree_depth, 0, "tree_depth", &options.tree_shape.depth));
   options.ignore_end = known.ignore_end != 0;
   return options;
 }

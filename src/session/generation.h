@@ -25,6 +25,7 @@ struct GenerationOptions {
   std::vector<std::string> stop_strings;
   std::vector<std::string> banned_strings;
   Strategy strategy = Strategy::kAuto;
+  TreeShape tree_shape;
   bool ignore_end = false;
 };
 

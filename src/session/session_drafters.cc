@@ -127,6 +127,7 @@ void Session::SetCorpus(std::shared_ptr<Corpus> corpus, bool learns) {
 SpeculationRequest Session::MakeSpeculationRequest() const {
   const SamplingOptions& sampling = generation_.sampling;
   return {.strategy = generation_.strategy,
+          .shape = generation_.tree_shape,
           .noise = {.temperature = sampling.temperature,
                     .seed = sampling.seed,
                     .stream = sampling.stream,

@@ -172,6 +172,15 @@ Plan Planner::MakePlan(const Arm& arm, const PlanRequest& request,
       .tokens_per_second = std::max(1.0, arm.gain()) / plain_seconds,
       .pass_seconds = pass_seconds_,
   };
+  if (request.shape.depth > 0) {
+    plan.budget.max_depth =
+        std::min(plan.budget.max_depth, request.shape.depth);
+  }
+  if (request.shape.nodes > 0) {
+    plan.budget.max_nodes =
+        std::min(plan.budget.max_nodes, request.shape.nodes);
+    plan.budget.tokens_per_second = 0.0;
+  }
   return plan;
 }
 

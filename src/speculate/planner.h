@@ -51,8 +51,15 @@ struct Plan {
   }
 };
 
+// A caller's wish; 0: chosen by what pays.
+struct TreeShape {
+  int32_t nodes = 0;  // filled up to that, whatever it costs
+  int32_t depth = 0;  // at most
+};
+
 struct PlanRequest {
   Strategy strategy = Strategy::kAuto;  // the caller's
+  TreeShape shape;                      // the caller's
   int32_t num_context_tokens = 0;
   int32_t max_depth = 0;  // that the rest of the answer and the context allow
   int32_t num_tokens_left = 0;  // of the answer; 0: not known

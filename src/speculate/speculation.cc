@@ -110,6 +110,7 @@ void Speculation::MakePlan(absl::Span<const Token> text,
                            int32_t num_context_tokens, int32_t max_depth,
                            int32_t num_tokens_left) {
   PlanRequest request = {.strategy = request_.strategy,
+                         .shape = request_.shape,
                          .num_context_tokens = num_context_tokens,
                          .max_depth = max_depth,
                          .num_tokens_left = num_tokens_left};

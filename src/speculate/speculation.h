@@ -23,6 +23,7 @@ namespace specinfer {
 // How an answer is to be drafted.
 struct SpeculationRequest {
   Strategy strategy = Strategy::kAuto;
+  TreeShape shape;
   SharedNoise noise;
 };
 

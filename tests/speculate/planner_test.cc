@@ -140,6 +140,28 @@ TEST(Planner, AvoidsADrafterThatFails) {
   EXPECT_LT(num_model_rounds, 12);
 }
 
+TEST(Planner, FillsATreeOfTheCallersShapeWhateverItCosts) {
+  PassTimes times;
+  for (const int32_t rows : {1, 2, 8, 32})
+    times.Record(rows, 100, kPlainSeconds * rows);
+  Planner planner({.max_nodes = 16, .has_model = true}, &times);
+  PlanRequest request = {
+      .strategy = Strategy::kTree, .num_context_tokens = 100, .max_depth = 10};
+  EXPECT_FALSE(planner.Next(request).budget.IsWorth(0.01, 5));
+
+  request.shape = {.nodes = 6, .depth = 4};
+  const TreeBudget shaped = planner.Next(request).budget;
+  EXPECT_TRUE(shaped.IsWorth(0.01, 5));
+  EXPECT_EQ(shaped.max_nodes, 6);
+  EXPECT_EQ(shaped.max_depth, 4);
+
+  // Neither the session's limit nor the text's is exceeded.
+  request.shape = {.nodes = 60, .depth = 40};
+  const TreeBudget clamped = planner.Next(request).budget;
+  EXPECT_EQ(clamped.max_nodes, 16);
+  EXPECT_EQ(clamped.max_depth, 10);
+}
+
 TEST(Planner, LeavesABudgetThatIsWorthItsTime) {
   PassTimes times;
   times.Record(1, 0, kPlainSeconds);

@@ -54,6 +54,11 @@ void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options) {
       ->capture_default_str();
   verb.add_option("--tree-nodes", options.max_tree_nodes,
                   "Most tokens of one speculative pass; 0: 64");
+  verb.add_option("--tree-size", options.tree_size,
+                  "Tokens of each speculative pass, whether they pay or not; "
+                  "0: as many as pay");
+  verb.add_option("--tree-depth", options.tree_depth,
+                  "Most guesses in a row; 0: as many as pay");
   verb.add_option("--verifier", options.verifier,
                   "Which guesses are kept: match (the text is the same with "
                   "every strategy), ratio or without-replacement (the law is)")
@@ -97,6 +102,8 @@ void SetSpeculation(const SpeculationOptions& options,
   config.strategy = ParseStrategy(options.strategy);
   config.verifier = ParseVerifier(options.verifier);
   config.objective = ParseObjective(options.objective);
+  config.tree_nodes = options.tree_size;
+  config.tree_depth = options.tree_depth;
 }
 
 }  // namespace specinfer_cli

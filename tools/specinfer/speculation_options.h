@@ -16,6 +16,8 @@ struct SpeculationOptions {
   std::string verifier = "match";
   std::string objective = "speed";
   uint32_t max_tree_nodes = 0;  // 0: the library's choice
+  uint32_t tree_size = 0;       // 0: what pays
+  uint32_t tree_depth = 0;      // 0: what pays
 };
 // Defaults shown by --help are the values `options` has now.
 void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options);
