@@ -189,16 +189,12 @@ absl::StatusOr<GenerationOptions> ReadGenerationConfig(
   SPECINFER_RETURN_IF_ERROR(CheckChoice(known.objective,
                                         SPECINFER_OBJECTIVE_ENERGY, "objective",
                                         "SPECINFER_OBJECTIVE_…"));
-  if (known.verifier != SPECINFER_VERIFIER_MATCH) {
-    return absl::UnimplementedError(
-        "config->verifier: this build verifies by SPECINFER_VERIFIER_MATCH "
-        "alone");
-  }
   options.strategy = static_cast<Strategy>(known.strategy);
   SPECINFER_RETURN_IF_ERROR(
       ReadCount(known.tree_nodes, 0, "tree_nodes", &options.tree_shape.nodes));
   SPECINFER_RETURN_IF_ERROR(
       ReadCount(known.tree_depth, 0, "tree_depth", &options.tree_shape.depth));
+  options.verifier = static_cast<Verifier>(known.verifier);
   options.ignore_end = known.ignore_end != 0;
   return options;
 }

@@ -1,6 +1,7 @@
 #include "src/sample/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -19,6 +20,44 @@ bool IsBefore(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 }
 
+// Without the places that no token was left for.
+absl::Span<const Candidate> Existing(absl::Span<const Candidate> top) {
+  size_t size = top.size();
+  while (size > 0 && top[size - 1].token < 0) --size;
+  return top.first(size);
+}
+
+// e^x for x <= 0, by operations that a compiler makes vectors of: Exp of
+// scalar_math.h would take milliseconds for a vocabulary. Within 4 units in the
+// last place; 0 below -87.
+inline float ExpOfNegative(float x) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+  const float clamped = std::max(x, -87.0f);
+  const float n = (clamped * 1.44269504088896341f + kRound) - kRound;
+  const float r = (clamped - n * 0.693145751953125f) - n * 1.42860682030941e-6f;
+  float p = 1.9875691500e-4f;  // Cephes expf
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const float value =
+      p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+  return x < -87.0f ? 0.0f : value;
+}
+
+// Finite, so that the likeliest token's 0 stays 0.
+float Inverse(float temperature) {
+  return std::min(1.0f / temperature, std::numeric_limits<float>::max());
+}
+
+// Makes numbers that are not negative sum to 1.
+void Normalize(double sum, absl::Span<float> law) {
+  const float scale = static_cast<float>(1.0 / sum);
+  for (float& mass : law) mass *= scale;
+}
+
 }  // namespace
 
 Sampler::Sampler(const SamplingOptions& options,
@@ -31,10 +70,9 @@ Sampler::Sampler(const SamplingOptions& options,
                  options.min_p > 0.0f)),
       processors_(options) {}
 
-HeadQuery Sampler::Ask(int32_t row, int64_t position,
-                       absl::Span<const Token> text,
-                       absl::Span<const Token> path,
-                       absl::Span<const Token> banned, SampleSlot* slot) {
+void Sampler::Collect(int64_t position, absl::Span<const Token> text,
+                      absl::Span<const Token> path,
+                      absl::Span<const Token> banned, SampleSlot* slot) {
   processors_.Collect(text, path, &slot->adjustments);
   for (const Token token : banned) {
     const Adjustment ban = {.token = token,
@@ -52,7 +90,13 @@ HeadQuery Sampler::Ask(int32_t row, int64_t position,
   }
   slot->noise = {
       .seed = options_.seed, .stream = options_.stream, .position = position};
+}
 
+HeadQuery Sampler::Ask(int32_t row, int64_t position,
+                       absl::Span<const Token> text,
+                       absl::Span<const Token> path,
+                       absl::Span<const Token> banned, SampleSlot* slot) {
+  Collect(position, text, path, banned, slot);
   HeadQuery query = {
       .row = row, .adjustments = slot->adjustments, .allowed = allowed_};
   if (has_cuts_) {
@@ -138,34 +182,109 @@ Token Sampler::Draw(absl::Span<const Candidate> survivors,
 Token Sampler::Choose(const SampleSlot& slot) {
   if (!has_cuts_)
     return slot.arg_max.token >= 0 ? slot.arg_max.token : kNoToken;
-  size_t num_candidates = slot.top.size();
-  while (num_candidates > 0 && slot.top[num_candidates - 1].token < 0)
-    --num_candidates;
-  if (num_candidates == 0) return kNoToken;
-  const absl::Span<const Candidate> candidates =
-      absl::MakeConstSpan(slot.top).first(num_candidates);
-  const bool is_complete = num_candidates < slot.top.size();
+  const absl::Span<const Candidate> candidates = Existing(slot.top);
+  if (candidates.empty()) return kNoToken;
+  const bool is_complete = candidates.size() < slot.top.size();
   const int64_t num_survivors =
       CountSurvivors(candidates, is_complete, slot.log_sum_exp);
   if (num_survivors < 0) return kNeedsFullRow;
   return Draw(candidates.first(static_cast<size_t>(num_survivors)), slot.noise);
 }
 
-Token Sampler::ChooseFull(SampleSlot* slot) {
+void Sampler::Sort(absl::Span<const float> logits) {
   sorted_.clear();
-  for (size_t i = 0; i < slot->full.size(); ++i) {
-    if (slot->full[i] > -std::numeric_limits<float>::infinity()) {
-      sorted_.push_back(
-          {.token = static_cast<Token>(i), .logit = slot->full[i]});
-    }
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] > -std::numeric_limits<float>::infinity())
+      sorted_.push_back({.token = static_cast<Token>(i), .logit = logits[i]});
   }
-  if (sorted_.empty()) return kNoToken;
   std::sort(sorted_.begin(), sorted_.end(), IsBefore);
+}
+
+Token Sampler::ChooseFull(SampleSlot* slot) {
+  Sort(slot->full);
+  if (sorted_.empty()) return kNoToken;
   const int64_t num_survivors =
       CountSurvivors(sorted_, /*is_complete=*/true, slot->log_sum_exp);
   return Draw(
       absl::MakeConstSpan(sorted_).first(static_cast<size_t>(num_survivors)),
       slot->noise);
+}
+
+// ---- The law ----------------------------------------------------------------
+
+HeadQuery Sampler::AskLaw(int32_t row, int64_t position,
+                          absl::Span<const Token> text,
+                          absl::Span<const Token> path,
+                          absl::Span<const Token> banned, absl::Span<float> law,
+                          SampleSlot* slot) {
+  if (has_cuts_) return Ask(row, position, text, path, banned, slot);
+  Collect(position, text, path, banned, slot);
+  return AskFullLaw(row, law, slot);
+}
+
+HeadQuery Sampler::AskFullLaw(int32_t row, absl::Span<float> law,
+                              SampleSlot* slot) const {
+  return {.row = row,
+          .adjustments = slot->adjustments,
+          .allowed = allowed_,
+          .log_sum_exp = &slot->log_sum_exp,
+          .full = law};
+}
+
+void Sampler::SpreadLaw(absl::Span<const Candidate> survivors,
+                        absl::Span<float> law) const {
+  const float inverse_temperature = Inverse(options_.temperature);
+  std::fill(law.begin(), law.end(), 0.0f);
+  double sum = 0.0;
+  for (const Candidate& candidate : survivors) {
+    const float mass = ExpOfNegative((candidate.logit - survivors[0].logit) *
+                                     inverse_temperature);
+    law[static_cast<size_t>(candidate.token)] = mass;
+    sum += static_cast<double>(mass);
+  }
+  for (const Candidate& candidate : survivors)
+    law[static_cast<size_t>(candidate.token)] /= static_cast<float>(sum);
+}
+
+Sampler::LawState Sampler::MakeLaw(const SampleSlot& slot,
+                                   absl::Span<float> law) const {
+  if (has_cuts_) {
+    const absl::Span<const Candidate> candidates = Existing(slot.top);
+    if (candidates.empty()) return LawState::kEmpty;
+    const bool is_complete = candidates.size() < slot.top.size();
+    const int64_t num_survivors =
+        CountSurvivors(candidates, is_complete, slot.log_sum_exp);
+    if (num_survivors < 0) return LawState::kNeedsFullRow;
+    SpreadLaw(candidates.first(static_cast<size_t>(num_survivors)), law);
+    return LawState::kComplete;
+  }
+  const float greatest = *std::max_element(law.begin(), law.end());
+  if (!(greatest > -std::numeric_limits<float>::infinity()))
+    return LawState::kEmpty;
+  const float inverse_temperature = Inverse(options_.temperature);
+  for (float& logit : law)
+    logit = ExpOfNegative((logit - greatest) * inverse_temperature);
+  double sum = 0.0;
+  for (const float mass : law) sum += static_cast<double>(mass);
+  Normalize(sum, law);
+  return LawState::kComplete;
+}
+
+void Sampler::MakeLawOfCandidates(const SampleSlot& slot,
+                                  absl::Span<float> law) const {
+  SpreadLaw(Existing(slot.top), law);
+}
+
+Sampler::LawState Sampler::MakeFullLaw(const SampleSlot& slot,
+                                       absl::Span<float> law) {
+  Sort(law);
+  if (sorted_.empty()) return LawState::kEmpty;
+  const int64_t num_survivors =
+      CountSurvivors(sorted_, /*is_complete=*/true, slot.log_sum_exp);
+  SpreadLaw(
+      absl::MakeConstSpan(sorted_).first(static_cast<size_t>(num_survivors)),
+      law);
+  return LawState::kComplete;
 }
 
 }  // namespace specinfer

@@ -33,6 +33,8 @@ class Sampler {
   // `allowed`: bit set of the tokens that may be sampled; must outlive it.
   Sampler(const SamplingOptions& options, absl::Span<const uint64_t> allowed);
 
+  absl::Span<const uint64_t> allowed() const { return allowed_; }
+
   // The question for the token at `position`, which follows `text` and then
   // `path`; asked of `row`. Tokens in `banned` are not chosen. `slot` must stay
   // where it is until the answer is in.
@@ -49,6 +51,21 @@ class Sampler {
   Token Choose(const SampleSlot& slot);
   Token ChooseFull(SampleSlot* slot);
 
+  // The same question for the law instead of a token: of all tokens, the
+  // probabilities they are chosen with. `law` [vocabulary] is where it will be.
+  HeadQuery AskLaw(int32_t row, int64_t position, absl::Span<const Token> text,
+                   absl::Span<const Token> path, absl::Span<const Token> banned,
+                   absl::Span<float> law, SampleSlot* slot);
+  HeadQuery AskFullLaw(int32_t row, absl::Span<float> law,
+                       SampleSlot* slot) const;
+
+  // The law, which sums to 1. REQUIRES: the temperature is above 0.
+  enum class LawState { kComplete, kNeedsFullRow, kEmpty };
+  LawState MakeLaw(const SampleSlot& slot, absl::Span<float> law) const;
+  LawState MakeFullLaw(const SampleSlot& slot, absl::Span<float> law);
+  // Where MakeLaw needs the full row: a law of the likeliest tokens alone.
+  void MakeLawOfCandidates(const SampleSlot& slot, absl::Span<float> law) const;
+
   static constexpr Token kNeedsFullRow = -1;
   static constexpr Token kNoToken = -2;
 
@@ -57,6 +74,13 @@ class Sampler {
   // is not long enough to tell.
   int64_t CountSurvivors(absl::Span<const Candidate> candidates,
                          bool is_complete, double log_sum_exp) const;
+  void Collect(int64_t position, absl::Span<const Token> text,
+               absl::Span<const Token> path, absl::Span<const Token> banned,
+               SampleSlot* slot);
+  // Those of `logits` that exist, in order; into sorted_.
+  void Sort(absl::Span<const float> logits);
+  void SpreadLaw(absl::Span<const Candidate> survivors,
+                 absl::Span<float> law) const;
   Token Draw(absl::Span<const Candidate> survivors,
              const NoiseKey& noise) const;
 

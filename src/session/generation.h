@@ -12,6 +12,7 @@
 #include "src/backend/stream.h"
 #include "src/sample/sampling.h"
 #include "src/speculate/planner.h"
+#include "src/speculate/proposal.h"
 
 namespace specinfer {
 
@@ -26,7 +27,13 @@ struct GenerationOptions {
   std::vector<std::string> banned_strings;
   Strategy strategy = Strategy::kAuto;
   TreeShape tree_shape;
+  Verifier verifier = Verifier::kMatch;
   bool ignore_end = false;
+
+  // At temperature 0 there is one token to choose: whoever guesses it is right.
+  Verifier EffectiveVerifier() const {
+    return sampling.temperature > 0.0f ? verifier : Verifier::kMatch;
+  }
 };
 
 enum class StepState : int32_t { kMore = 0, kTokens = 1, kDone = 2 };

@@ -7,9 +7,18 @@
 #include "src/base/status_macros.h"
 
 namespace specinfer {
+namespace {
+
+absl::Status NoTokenError() {
+  return absl::FailedPreconditionError(
+      "no token can be chosen here: every token is banned, or the model's "
+      "logits are not numbers");
+}
+
+}  // namespace
 
 Lane::Lane(int32_t max_nodes)
-    : tree(max_nodes), slots(static_cast<size_t>(max_nodes)) {
+    : proposal(max_nodes), slots(static_cast<size_t>(max_nodes)) {
   walk.Reserve(max_nodes);
 }
 
@@ -100,11 +109,11 @@ absl::Status Generator::DraftLane(Lane& lane, const PassControl& control) {
   }
   absl::Status status;
   if (lane.speculation == nullptr) {
-    lane.tree.Reset(lane.text.back());
+    lane.proposal.Begin(lane.text.back());
   } else {
     status = lane.speculation->Draft(lane.text, lane.sequence->num_committed(),
                                      lane.max_depth, lane.num_tokens_left,
-                                     control, &lane.tree);
+                                     control, &lane.proposal);
   }
   lane.times.draft_us += NowMicros() - start_us;
   if (!absl::IsDeadlineExceeded(status)) lane.is_drafting = false;
@@ -116,29 +125,35 @@ absl::Status Generator::PreparePass(absl::Span<Lane* const> lanes) {
   rows_.clear();
   queries_.clear();
   for (Lane* lane : lanes) {
-    SPECINFER_RETURN_IF_ERROR(lane->sequence->Prepare(lane->tree.size()));
+    const TokenTree& tree = lane->proposal.tree();
+    SPECINFER_RETURN_IF_ERROR(lane->sequence->Prepare(tree.size()));
     AskOfLane(*lane);
     batch_.push_back({.sequence = lane->sequence,
-                      .tokens = lane->tree.tokens(),
-                      .depths = lane->tree.is_chain()
-                                    ? absl::Span<const int32_t>()
-                                    : lane->tree.depths(),
-                      .path_bits = lane->tree.PathBits()});
+                      .tokens = tree.tokens(),
+                      .depths = tree.is_chain() ? absl::Span<const int32_t>()
+                                                : tree.depths(),
+                      .path_bits = lane->proposal.PathBits()});
   }
   return absl::OkStatus();
 }
 
-// What the target would choose at each node, the path to it being its text.
+// What the target would choose at each node, or with which law, the path to it
+// being its text.
 void Generator::AskOfLane(Lane& lane) {
-  for (int32_t node = 0; node < lane.tree.size(); ++node) {
+  const TokenTree& tree = lane.proposal.tree();
+  for (int32_t node = 0; node < tree.size(); ++node) {
     const int32_t row = static_cast<int32_t>(rows_.size());
     const int64_t position =
-        static_cast<int64_t>(lane.text.size()) + lane.tree.depth(node);
-    lane.tree.GetPath(node, &path_);
+        static_cast<int64_t>(lane.text.size()) + tree.depth(node);
+    tree.GetPath(node, &path_);
+    const absl::Span<const Token> banned =
+        node == 0 ? lane.banned : absl::Span<const Token>();
+    SampleSlot* const slot = &lane.slots[static_cast<size_t>(node)];
     queries_.push_back(
-        lane.sampler->Ask(row, position, lane.text, path_,
-                          node == 0 ? lane.banned : absl::Span<const Token>(),
-                          &lane.slots[static_cast<size_t>(node)]));
+        lane.proposal.is_sampled()
+            ? lane.sampler->AskLaw(row, position, lane.text, path_, banned,
+                                   lane.proposal.TargetRow(node), slot)
+            : lane.sampler->Ask(row, position, lane.text, path_, banned, slot));
     rows_.push_back(row);
   }
 }
@@ -165,32 +180,52 @@ absl::Status Generator::Verify(absl::Span<Lane* const> lanes,
     const int64_t start_us = NowMicros();
     SPECINFER_RETURN_IF_ERROR(VerifyLane(*lane, first_row, control));
     lane->times.verify_us = NowMicros() - start_us;
-    first_row += lane->tree.size();
+    first_row += lane->proposal.tree().size();
   }
   return absl::OkStatus();
 }
 
 absl::Status Generator::VerifyLane(Lane& lane, int32_t first_row,
                                    const PassControl& control) {
-  const auto choose = [&](int32_t node) -> absl::StatusOr<Token> {
-    SampleSlot& slot = lane.slots[static_cast<size_t>(node)];
-    Token token = lane.sampler->Choose(slot);
-    if (token == Sampler::kNeedsFullRow) {
-      const HeadQuery query = lane.sampler->AskFull(
-          first_row + node, model_.architecture().vocabulary_size, &slot);
-      // Short and rare: a deadline may pass meanwhile, a cancel is heard.
-      SPECINFER_RETURN_IF_ERROR(
-          decoder_->Ask({&query, 1}, {.is_cancelled = control.is_cancelled}));
-      token = lane.sampler->ChooseFull(&slot);
-    }
-    if (token < 0) {
-      return absl::FailedPreconditionError(
-          "no token can be chosen here: every token is banned, or the model's "
-          "logits are not numbers");
-    }
-    return token;
-  };
-  return MatchVerify(lane.tree, choose, &lane.walk);
+  return lane.proposal.Verify(
+      [&](int32_t node) {
+        return Choose(lane, node, first_row + node, control);
+      },
+      [&](int32_t node) {
+        return MakeLaw(lane, node, first_row + node, control);
+      },
+      &lane.walk);
+}
+
+absl::StatusOr<Token> Generator::Choose(Lane& lane, int32_t node, int32_t row,
+                                        const PassControl& control) {
+  SampleSlot& slot = lane.slots[static_cast<size_t>(node)];
+  Token token = lane.sampler->Choose(slot);
+  if (token == Sampler::kNeedsFullRow) {
+    const HeadQuery query = lane.sampler->AskFull(
+        row, model_.architecture().vocabulary_size, &slot);
+    // Short and rare: a deadline may pass meanwhile, a cancel is heard.
+    SPECINFER_RETURN_IF_ERROR(
+        decoder_->Ask({&query, 1}, {.is_cancelled = control.is_cancelled}));
+    token = lane.sampler->ChooseFull(&slot);
+  }
+  if (token < 0) return NoTokenError();
+  return token;
+}
+
+absl::StatusOr<absl::Span<const float>> Generator::MakeLaw(
+    Lane& lane, int32_t node, int32_t row, const PassControl& control) {
+  SampleSlot& slot = lane.slots[static_cast<size_t>(node)];
+  const absl::Span<float> law = lane.proposal.TargetRow(node);
+  Sampler::LawState state = lane.sampler->MakeLaw(slot, law);
+  if (state == Sampler::LawState::kNeedsFullRow) {
+    const HeadQuery query = lane.sampler->AskFullLaw(row, law, &slot);
+    SPECINFER_RETURN_IF_ERROR(
+        decoder_->Ask({&query, 1}, {.is_cancelled = control.is_cancelled}));
+    state = lane.sampler->MakeFullLaw(slot, law);
+  }
+  if (state == Sampler::LawState::kEmpty) return NoTokenError();
+  return law;
 }
 
 absl::Status Generator::Commit(absl::Span<Lane* const> lanes) {
@@ -206,7 +241,7 @@ absl::Status Generator::Commit(absl::Span<Lane* const> lanes) {
 void Generator::Accept(absl::Span<Lane* const> lanes) {
   for (Lane* lane : lanes) {
     if (lane->speculation != nullptr)
-      lane->speculation->Accept(lane->text, lane->tree, lane->walk,
+      lane->speculation->Accept(lane->text, lane->proposal.tree(), lane->walk,
                                 lane->times);
   }
 }

@@ -14,8 +14,8 @@
 #include "src/forward/decoder.h"
 #include "src/sample/sampler.h"
 #include "src/session/model.h"
+#include "src/speculate/proposal.h"
 #include "src/speculate/speculation.h"
-#include "src/speculate/token_tree.h"
 #include "src/speculate/verifier.h"
 
 namespace specinfer {
@@ -34,7 +34,7 @@ struct Lane {
   int32_t max_depth = 0;           // of guesses below the root
   int32_t num_tokens_left = 0;     // of the answer; 0: not known
 
-  TokenTree tree;
+  Proposal proposal;
   std::vector<SampleSlot> slots;  // by node
   Walk walk;                      // the outcome of the last round
   RoundTimes times;               // of the round
@@ -64,7 +64,7 @@ class Generator {
                                   const PassControl& control);
 
   // One round for each lane: plan and draft its tree, score all trees in one
-  // pass, walk each as far as the target agrees, commit, and let the drafters
+  // pass, walk each as far as its verifier agrees, commit, and let the drafters
   // know. The tokens it adds are in each lane's walk.
   absl::Status Round(absl::Span<Lane* const> lanes, const PassControl& control);
 
@@ -107,6 +107,12 @@ class Generator {
                       const PassControl& control);
   absl::Status VerifyLane(Lane& lane, int32_t first_row,
                           const PassControl& control);
+  // What the target chooses at a node, or its law there.
+  absl::StatusOr<Token> Choose(Lane& lane, int32_t node, int32_t row,
+                               const PassControl& control);
+  absl::StatusOr<absl::Span<const float>> MakeLaw(Lane& lane, int32_t node,
+                                                  int32_t row,
+                                                  const PassControl& control);
   absl::Status Commit(absl::Span<Lane* const> lanes);
   void Accept(absl::Span<Lane* const> lanes);
 

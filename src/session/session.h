@@ -171,6 +171,10 @@ class Session {
   absl::Status AddModelDrafter();
   absl::Status AddEarlyExit();
   absl::Status ForkDrafters(const Session& from);
+  // Makes what an answer with these options drafts with, unless it is there:
+  // its memory is not free.
+  absl::Status AllowDrafts(const GenerationOptions& options);
+  absl::Status AllowSampledDrafts(const GenerationOptions& options);
   // Before the first round of an answer.
   absl::Status PrepareDrafters();
   SpeculationRequest MakeSpeculationRequest() const;

@@ -90,7 +90,32 @@ absl::Status Session::AddModelDrafter() {
   return absl::OkStatus();
 }
 
-// Made when first asked for: its scratch memory is not free.
+absl::Status Session::AllowDrafts(const GenerationOptions& options) {
+  if (options.strategy == Strategy::kEarlyExit)
+    SPECINFER_RETURN_IF_ERROR(AddEarlyExit());
+  return options.EffectiveVerifier() == Verifier::kMatch
+             ? absl::OkStatus()
+             : AllowSampledDrafts(options);
+}
+
+absl::Status Session::AllowSampledDrafts(const GenerationOptions& options) {
+  if (options.strategy == Strategy::kNgram) {
+    return absl::InvalidArgumentError(
+        "guesses that are looked up are not sampled: verify them by matching, "
+        "or choose a strategy of a draft model");
+  }
+  if (options.strategy == Strategy::kOff) return absl::OkStatus();
+  const int32_t num_tokens = speculation_->num_sampled_tokens();
+  if (num_tokens == 0) {
+    if (options.strategy == Strategy::kAuto) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "this draft model's guesses cannot be sampled: verify them by "
+        "matching");
+  }
+  return lane_.proposal.AllowSampled(model_->architecture().vocabulary_size,
+                                     num_tokens, *model_->engine().memory);
+}
+
 absl::Status Session::AddEarlyExit() {
   if (has_early_exit_) return absl::OkStatus();
   SPECINFER_ASSIGN_OR_RETURN(
@@ -107,8 +132,6 @@ absl::Status Session::AddEarlyExit() {
 }
 
 absl::Status Session::PrepareDrafters() {
-  if (generation_.strategy == Strategy::kEarlyExit)
-    SPECINFER_RETURN_IF_ERROR(AddEarlyExit());
   std::vector<Token> expected;
   if (!expected_output_.empty()) {
     SPECINFER_ASSIGN_OR_RETURN(expected, Tokenize(expected_output_, {}));
@@ -133,7 +156,10 @@ SpeculationRequest Session::MakeSpeculationRequest() const {
                     .stream = sampling.stream,
                     .top_k = sampling.top_k,
                     .top_p = sampling.top_p,
-                    .min_p = sampling.min_p}};
+                    .min_p = sampling.min_p},
+          .verifier = generation_.EffectiveVerifier(),
+          .sampling = &sampling,
+          .allowed = sampler_->allowed()};
 }
 
 }  // namespace specinfer

@@ -65,6 +65,12 @@ absl::Status Session::CheckOptions(const GenerationOptions& options) const {
   if (strategy < 0 || strategy >= static_cast<int32_t>(kNumStrategies))
     return absl::InvalidArgumentError(
         Cat("strategy ", strategy, " is not known"));
+  const int32_t verifier = static_cast<int32_t>(options.verifier);
+  if (verifier < 0 ||
+      verifier > static_cast<int32_t>(Verifier::kWithoutReplacement)) {
+    return absl::InvalidArgumentError(
+        Cat("verifier ", verifier, " is not known"));
+  }
   if ((options.strategy == Strategy::kDraft ||
        options.strategy == Strategy::kTree) &&
       options_.draft_model == nullptr) {
@@ -76,6 +82,8 @@ absl::Status Session::CheckOptions(const GenerationOptions& options) const {
 
 absl::Status Session::Start(const GenerationOptions& options) {
   SPECINFER_RETURN_IF_ERROR(CheckOptions(options));
+  AbandonRound();  // drafters may be added between rounds only
+  SPECINFER_RETURN_IF_ERROR(AllowDrafts(options));
   AbandonAnswer();
   Conversation conversation = conversation_;
   SPECINFER_RETURN_IF_ERROR(TakeAnswer(&conversation));
@@ -98,6 +106,8 @@ absl::Status Session::Regenerate(const GenerationOptions& options) {
   if (!has_answer_)
     return absl::FailedPreconditionError(
         "there is no answer to take back; start one first");
+  AbandonRound();
+  SPECINFER_RETURN_IF_ERROR(AllowDrafts(options));
   AbandonAnswer();
   tokens_.resize(answer_start_);
   sequence_->Truncate(static_cast<int32_t>(answer_start_));
@@ -233,11 +243,17 @@ void Session::PrepareLane() {
     room = std::min(room, lane_.num_tokens_left);
   }
   lane_.max_depth = room - 1;
+  // A sampled draft would draw there what it drew before, and its refusal would
+  // not leave the law of the other tokens; plain decoding does.
+  if (!banned_here_.empty() &&
+      generation_.EffectiveVerifier() != Verifier::kMatch)
+    lane_.max_depth = 0;
 }
 
 void Session::ReportRound(int32_t num_context_tokens) const {
-  round_observer_({lane_.tree, lane_.walk, lane_.times, speculation_->plan(),
-                   num_context_tokens, lane_.times.start_us - created_us_});
+  round_observer_({lane_.proposal.tree(), lane_.walk, lane_.times,
+                   speculation_->plan(), num_context_tokens,
+                   lane_.times.start_us - created_us_});
 }
 
 absl::Status Session::TakeWalk(const PassControl& control) {

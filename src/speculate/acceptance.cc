@@ -118,6 +118,16 @@ void PositionalAcceptance::Record(int32_t depth, int32_t num_children,
     visits += 1.0 - kForget * visits;
     chosen += (is_chosen ? 1.0 : 0.0) - kForget * chosen;
   }
+  Estimate(row);
+}
+
+void PositionalAcceptance::Forget(double part) {
+  for (double& visits : visits_) visits *= 1.0 - part;
+  for (double& chosen : chosen_) chosen *= 1.0 - part;
+  for (int32_t depth = 1; depth <= max_depth_; ++depth) Estimate(Row(depth));
+}
+
+void PositionalAcceptance::Estimate(size_t row) {
   for (size_t child = 0; child < prior_.size(); ++child) {
     weights_[child] = visits_[row + child] + kPositionalPrior;
     probabilities_[row + child] =

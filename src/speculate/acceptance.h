@@ -59,12 +59,16 @@ class PositionalAcceptance {
   // went on to the one of `order`; -1: to none of them.
   void Record(int32_t depth, int32_t num_children, int32_t order);
 
+  // Forgets this part, of 1, of all that was seen.
+  void Forget(double part);
+
   // Of the child of `order`, 0 the first; 0 beyond max_children. Never greater
   // for a later child.
   double Probability(int32_t depth, int32_t order) const;
 
  private:
   size_t Row(int32_t depth) const;
+  void Estimate(size_t row);
 
   const int32_t max_depth_;
   const int32_t max_children_;

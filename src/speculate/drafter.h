@@ -18,6 +18,8 @@
 
 namespace specinfer {
 
+class SampledDrafter;
+
 // What the target will draw its tokens with. A drafter that uses the same noise
 // at the same position guesses what the target's draw will be
 // (shared-noise matching).
@@ -97,6 +99,10 @@ class Drafter {
 
   // For a session that goes on from the same text.
   virtual absl::StatusOr<std::unique_ptr<Drafter>> Fork() = 0;
+
+  // What draws sampled guesses with the same network; Accept, Rollback and Fork
+  // see to both. Null: it has no law to draw from.
+  virtual SampledDrafter* sampled() { return nullptr; }
 };
 
 }  // namespace specinfer

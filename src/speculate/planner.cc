@@ -35,9 +35,10 @@ Planner::Planner(const PlannerOptions& options, PassTimes* times)
                     .first_prior = kFreePrior,
                     .prior_rounds = kFreePriorRounds};
   arms_.push_back({.strategy = Strategy::kOff});
-  arms_.push_back(free);
+  if (options.looks_up) arms_.push_back(free);
   if (options.has_model) {
     Arm merged = free;
+    merged.uses_free = options.looks_up;
     merged.strategy = Strategy::kTree;
     merged.uses_model = true;
     merged.first_prior = kModelPrior;

@@ -70,6 +70,7 @@ struct PlanRequest {
 struct PlannerOptions {
   int32_t max_nodes = 64;
   bool has_model = false;
+  bool looks_up = true;  // kAuto may use free drafters
 };
 
 // Of each way to draft it keeps what came of it, tokens and time in units of

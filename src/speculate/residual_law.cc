@@ -57,13 +57,15 @@ absl::Status ResidualLaw::CopyTarget() {
 
 absl::Status ResidualLaw::Begin(absl::Span<const float> target,
                                 absl::Span<const float> draft) {
-  if (target.size() != residual_.size() ||
-      (!draft.empty() && draft.size() != residual_.size())) {
+  if (target.size() != residual_.size()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("laws of ", target.size(), " and ", draft.size(),
+        absl::StrCat("a law of ", target.size(),
                      " tokens where the vocabulary has ", residual_.size()));
   }
   target_ = target;
+  draft = draft.first(std::min(draft.size(), residual_.size()));
+  std::fill(draft_.begin() + static_cast<std::ptrdiff_t>(draft.size()),
+            draft_.end(), 0.0f);
   draft_sum_ = 0.0;
   for (size_t i = 0; i < draft.size(); ++i) {
     draft_[i] = draft[i];

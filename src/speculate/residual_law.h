@@ -30,8 +30,10 @@ class ResidualLaw {
                                             Memory& memory);
   static uint64_t PlanBytes(int32_t vocabulary_size);
 
-  // `target` and `draft` [vocabulary]; neither need sum to 1. `draft` is empty
-  // for a node without children. Borrows `target` until the next Begin.
+  // `target` [vocabulary] and `draft`; neither need sum to 1. `draft` is empty
+  // for a node without children. Otherwise tokens that it is too short for have
+  // none of it, and so must those have that are in no vocabulary of the target.
+  // Borrows `target` until the next Begin.
   // Errors: INVALID_ARGUMENT (`target` is not a law).
   absl::Status Begin(absl::Span<const float> target,
                      absl::Span<const float> draft);

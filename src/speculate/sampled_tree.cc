@@ -129,7 +129,8 @@ absl::StatusOr<int32_t> SampledTree::Expand(int32_t node,
   }
   SPECINFER_RETURN_IF_ERROR(Race(law, static_cast<uint32_t>(num_expanded_),
                                  static_cast<size_t>(num_children)));
-  std::copy(law.begin(), law.end(), Row(num_expanded_).begin());
+  const absl::Span<float> row = Row(num_expanded_);
+  if (row.data() != law.data()) std::copy(law.begin(), law.end(), row.begin());
   row_of_[static_cast<size_t>(node)] = num_expanded_++;
   for (const Draw& draw : draws_) {
     tree_.AddNode(node, draw.token,

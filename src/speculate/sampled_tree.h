@@ -54,6 +54,14 @@ class SampledTree {
   absl::StatusOr<int32_t> Expand(int32_t node, absl::Span<const float> law,
                                  int32_t num_children, DraftSource source = 0);
 
+  // Where the law of the i-th node that is expanded next may lie: what is
+  // written there need not be copied.
+  // REQUIRES: so many may be expanded.
+  absl::Span<float> SpareRow(int32_t i) { return Row(num_expanded_ + i); }
+
+  // As in TokenTree: for statistics.
+  void set_score(int32_t node, float score) { tree_.set_score(node, score); }
+
   const TokenTree& tree() const { return tree_; }
   absl::Span<const uint64_t> PathBits() { return tree_.PathBits(); }
   const NoiseKey& key() const { return key_; }

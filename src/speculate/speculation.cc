@@ -5,6 +5,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/status_macros.h"
+#include "src/speculate/sampled_drafter.h"
 
 namespace specinfer {
 namespace {
@@ -18,6 +19,9 @@ constexpr double kModelPriorTokens = 2.0;
 // Free guesses that a model goes on from.
 constexpr double kSureScore = 0.7;
 
+// Nodes of a pass that samples, as far as its time is looked up.
+constexpr int32_t kMaxDraftWidth = 16;
+
 bool IsStop(const absl::Status& status) {
   return absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
 }
@@ -25,7 +29,12 @@ bool IsStop(const absl::Status& status) {
 }  // namespace
 
 Speculation::Speculation(const PlannerOptions& options, PassTimes* times)
-    : options_(options), times_(times), planner_(options, times) {}
+    : options_(options),
+      times_(times),
+      planner_(options, times),
+      sampled_planner_(std::make_unique<SampledPlanner>(options, times)) {
+  draft_seconds_.reserve(kMaxDraftWidth + 1);
+}
 
 void Speculation::AddDrafter(std::unique_ptr<Drafter> drafter,
                              DrafterKind kind) {
@@ -35,22 +44,67 @@ void Speculation::AddDrafter(std::unique_ptr<Drafter> drafter,
 
 void Speculation::Begin(const SpeculationRequest& request) {
   request_ = request;
-  planner_.Begin();
+  if (request.verifier == Verifier::kMatch) {
+    planner_.Begin();
+    return;
+  }
+  sampled_planner_->Begin(request.verifier, request.tree_size);
+  for (const Member& member : members_) {
+    SampledDrafter* const sampled = member.drafter->sampled();
+    if (sampled != nullptr) sampled->Begin(*request.sampling, request.allowed);
+  }
+}
+
+int32_t Speculation::num_sampled_tokens() const {
+  int32_t num_tokens = 0;
+  for (const Member& member : members_) {
+    const SampledDrafter* const sampled = member.drafter->sampled();
+    if (sampled != nullptr)
+      num_tokens = std::max(num_tokens, sampled->runner().num_tokens());
+  }
+  return num_tokens;
 }
 
 absl::Status Speculation::Draft(absl::Span<const Token> text,
                                 int32_t num_context_tokens, int32_t max_depth,
                                 int32_t num_tokens_left,
-                                const PassControl& control, TokenTree* tree) {
+                                const PassControl& control,
+                                Proposal* proposal) {
   if (!is_drafting_) {
-    MakePlan(text, num_context_tokens, max_depth, num_tokens_left);
-    tree->Reset(text.back());
-    is_drafting_ = true;
-    is_led_by_model_ = false;
+    const PlanRequest request =
+        MakePlanRequest(text, num_context_tokens, max_depth, num_tokens_left);
     joining_seconds_ = 0.0;
-    next_member_ = 0;
-    size_before_ = tree->size();
+    is_led_by_model_ = false;
+    if (request_.verifier == Verifier::kMatch) {
+      BeginDraft(request, text, proposal);
+    } else {
+      BeginSampledDraft(request, text, proposal);
+    }
+    is_drafting_ = true;
   }
+  SPECINFER_RETURN_IF_ERROR(sampled_tree_ == nullptr
+                                ? DraftAny(text, control)
+                                : DraftSampled(text, control, proposal));
+  is_drafting_ = false;
+  plan_.expected_seconds =
+      times_->Seconds(proposal->tree().size(), num_context_tokens);
+  return absl::OkStatus();
+}
+
+// ---- Guesses of any kind ----------------------------------------------------
+
+void Speculation::BeginDraft(const PlanRequest& request,
+                             absl::Span<const Token> text, Proposal* proposal) {
+  plan_ = planner_.Next(request);
+  sampled_tree_ = nullptr;
+  tree_ = &proposal->Begin(text.back());
+  next_member_ = 0;
+  size_before_ = tree_->size();
+}
+
+absl::Status Speculation::DraftAny(absl::Span<const Token> text,
+                                   const PassControl& control) {
+  TokenTree* const tree = tree_;
   for (; next_member_ < members_.size(); ++next_member_) {
     const DrafterKind kind = members_[next_member_].kind;
     if (!plan_.Uses(kind)) continue;
@@ -68,9 +122,7 @@ absl::Status Speculation::Draft(absl::Span<const Token> text,
     }
     size_before_ = tree->size();
   }
-  is_drafting_ = false;
   plan_.expected_tokens = tree->ExpectedTokens();
-  plan_.expected_seconds = times_->Seconds(tree->size(), num_context_tokens);
   return absl::OkStatus();
 }
 
@@ -106,9 +158,10 @@ void Speculation::LearnFromModel(const Walk& walk, double seconds) {
   model_rounds_ = model_rounds_ * kFade + 1.0;
 }
 
-void Speculation::MakePlan(absl::Span<const Token> text,
-                           int32_t num_context_tokens, int32_t max_depth,
-                           int32_t num_tokens_left) {
+PlanRequest Speculation::MakePlanRequest(absl::Span<const Token> text,
+                                         int32_t num_context_tokens,
+                                         int32_t max_depth,
+                                         int32_t num_tokens_left) const {
   PlanRequest request = {.strategy = request_.strategy,
                          .shape = request_.shape,
                          .num_context_tokens = num_context_tokens,
@@ -116,7 +169,7 @@ void Speculation::MakePlan(absl::Span<const Token> text,
                          .num_tokens_left = num_tokens_left};
   for (const Member& member : members_)
     request.joining_seconds += member.drafter->PredictJoining(text.size());
-  plan_ = planner_.Next(request);
+  return request;
 }
 
 absl::Status Speculation::Ask(size_t member, absl::Span<const Token> text,
@@ -138,12 +191,82 @@ absl::Status Speculation::Ask(size_t member, absl::Span<const Token> text,
   return status;
 }
 
+// ---- Guesses that one network samples ---------------------------------------
+
+size_t Speculation::FindSampler(DrafterKind kind) const {
+  size_t index = 0;
+  while (index < members_.size() &&
+         (members_[index].kind != kind ||
+          members_[index].drafter->sampled() == nullptr))
+    ++index;
+  return index;
+}
+
+void Speculation::BeginSampledDraft(const PlanRequest& request,
+                                    absl::Span<const Token> text,
+                                    Proposal* proposal) {
+  next_member_ = FindSampler(request.strategy == Strategy::kEarlyExit
+                                 ? DrafterKind::kEarlyExit
+                                 : DrafterKind::kModel);
+  draft_seconds_.clear();
+  if (next_member_ < members_.size() && proposal->max_sampled_nodes() > 0) {
+    draft_seconds_.resize(kMaxDraftWidth + 1);
+    members_[next_member_].drafter->sampled()->runner().FillPassSeconds(
+        kMaxDraftWidth, absl::MakeSpan(draft_seconds_));
+  }
+  plan_ = sampled_planner_->Next(request, draft_seconds_);
+  // A round of plain decoding draws nothing, so it is matched like any other.
+  sampled_tree_ = nullptr;
+  tree_ = &proposal->Begin(text.back());
+  if (sampled_planner_->shape().size() == 1) {
+    next_member_ = members_.size();
+    return;
+  }
+  sampled_tree_ =
+      &proposal->BeginSampled(text.back(),
+                              {.seed = request_.noise.seed,
+                               .stream = request_.noise.stream,
+                               .position = static_cast<int64_t>(text.size())},
+                              request_.verifier);
+}
+
+absl::Status Speculation::DraftSampled(absl::Span<const Token> text,
+                                       const PassControl& control,
+                                       Proposal* proposal) {
+  const Member& member = members_[next_member_];
+  DrafterStatistics& counts = statistics_.drafters[next_member_];
+  const int64_t start_us = NowMicros();
+  const absl::Status status = member.drafter->sampled()->Draft(
+      {.text = text,
+       .shape = &sampled_planner_->shape(),
+       .source = static_cast<DraftSource>(next_member_),
+       .control = control},
+      sampled_tree_);
+  counts.draft_us += static_cast<uint64_t>(NowMicros() - start_us);
+  if (IsStop(status)) return status;
+  ++counts.num_drafts;
+  joining_seconds_ += member.drafter->joining_seconds();
+  if (!status.ok()) {
+    // Half a sample is none.
+    proposal->Begin(text.back());
+    plan_.expected_tokens = 1.0;
+    NoteFailure(next_member_, status, text.size());
+  }
+  return absl::OkStatus();
+}
+
+// ---- After the round --------------------------------------------------------
+
 void Speculation::NoteFailure(size_t member, const absl::Status& status,
                               size_t num_tokens) {
   ++statistics_.drafters[member].num_errors;
   statistics_.last_error = status;
   members_[member].drafter->Rollback(num_tokens);
-  planner_.Avoid(members_[member].kind);
+  if (request_.verifier == Verifier::kMatch) {
+    planner_.Avoid(members_[member].kind);
+  } else {
+    sampled_planner_->Avoid(members_[member].kind);
+  }
 }
 
 void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
@@ -155,9 +278,14 @@ void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
   // The planner weighs joining a text apart from what a round then costs.
   const double seconds =
       static_cast<double>(times.total_us()) * 1e-6 - joining_seconds_;
-  planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()), seconds);
+  if (request_.verifier == Verifier::kMatch) {
+    planner_.Record(plan_, static_cast<int32_t>(walk.tokens.size()), seconds);
+    statistics_.realised_gain = planner_.realised_gain();
+  } else {
+    sampled_planner_->Record(plan_, tree, walk, seconds);
+    statistics_.realised_gain = sampled_planner_->realised_gain();
+  }
   if (is_led_by_model_) LearnFromModel(walk, seconds);
-  statistics_.realised_gain = planner_.realised_gain();
 }
 
 void Speculation::Count(const TokenTree& tree, const Walk& walk,
@@ -171,7 +299,7 @@ void Speculation::Count(const TokenTree& tree, const Walk& walk,
   s.verify_us += static_cast<uint64_t>(times.verify_us);
   s.commit_us += static_cast<uint64_t>(times.commit_us);
   s.strategy = plan_.strategy;
-  s.num_plan_changes = planner_.num_changes();
+  s.num_plan_changes = planner_.num_changes() + sampled_planner_->num_changes();
   s.last_tree_nodes = static_cast<uint32_t>(tree.size());
   s.plain_seconds = plan_.plain_seconds;
   s.predicted_gain =
@@ -209,6 +337,7 @@ absl::StatusOr<std::unique_ptr<Speculation>> Speculation::Fork() const {
     fork->AddDrafter(std::move(drafter), member.kind);
   }
   fork->planner_ = planner_;
+  fork->sampled_planner_ = std::make_unique<SampledPlanner>(*sampled_planner_);
   return fork;
 }
 

@@ -12,8 +12,11 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "src/sample/sampling.h"
 #include "src/speculate/drafter.h"
 #include "src/speculate/planner.h"
+#include "src/speculate/proposal.h"
+#include "src/speculate/sampled_planner.h"
 #include "src/speculate/statistics.h"
 #include "src/speculate/token_tree.h"
 #include "src/speculate/verifier.h"
@@ -25,6 +28,12 @@ struct SpeculationRequest {
   Strategy strategy = Strategy::kAuto;
   TreeShape shape;
   SharedNoise noise;
+  // Not kMatch: guesses are sampled, with `sampling`, from tokens in `allowed`;
+  // both are needed by Begin alone.
+  Verifier verifier = Verifier::kMatch;
+  TreeSize tree_size;  // of sampled guesses
+  const SamplingOptions* sampling = nullptr;
+  absl::Span<const uint64_t> allowed;
 };
 
 // Where the time of a round went, in microseconds; what passed between calls
@@ -57,11 +66,11 @@ class Speculation {
   // Plans and drafts a round behind `text`, whose last token becomes the
   // tree's root. `num_context_tokens` are in the target's cache. The tree will
   // be no deeper than `max_depth`; `num_tokens_left` of the answer may be 0 for
-  // not known.
+  // not known. Guesses are sampled only if `proposal` allows that.
   // Errors: DEADLINE_EXCEEDED: the same call goes on. CANCELLED.
   absl::Status Draft(absl::Span<const Token> text, int32_t num_context_tokens,
                      int32_t max_depth, int32_t num_tokens_left,
-                     const PassControl& control, TokenTree* tree);
+                     const PassControl& control, Proposal* proposal);
   // The round is over: tells the drafters, learns, counts.
   void Accept(absl::Span<const Token> text, const TokenTree& tree,
               const Walk& walk, const RoundTimes& times);
@@ -72,6 +81,10 @@ class Speculation {
   // For a session that goes on from the same text. Early exits, which share the
   // target's cache, are left out.
   absl::StatusOr<std::unique_ptr<Speculation>> Fork() const;
+
+  // How many tokens the widest of the laws has that guesses can be sampled
+  // from; 0: nobody here has one.
+  int32_t num_sampled_tokens() const;
 
   // In the order they were added.
   Drafter& drafter(size_t index) { return *members_[index].drafter; }
@@ -84,8 +97,21 @@ class Speculation {
     DrafterKind kind;
   };
 
-  void MakePlan(absl::Span<const Token> text, int32_t num_context_tokens,
-                int32_t max_depth, int32_t num_tokens_left);
+  PlanRequest MakePlanRequest(absl::Span<const Token> text,
+                              int32_t num_context_tokens, int32_t max_depth,
+                              int32_t num_tokens_left) const;
+  // Guesses of any kind, by all that the plan uses.
+  void BeginDraft(const PlanRequest& request, absl::Span<const Token> text,
+                  Proposal* proposal);
+  absl::Status DraftAny(absl::Span<const Token> text,
+                        const PassControl& control);
+  // Guesses that one network samples.
+  void BeginSampledDraft(const PlanRequest& request,
+                         absl::Span<const Token> text, Proposal* proposal);
+  absl::Status DraftSampled(absl::Span<const Token> text,
+                            const PassControl& control, Proposal* proposal);
+  // The first that can sample; members_.size(): none.
+  size_t FindSampler(DrafterKind kind) const;
   // Errors: DEADLINE_EXCEEDED, CANCELLED; others are the drafter's own.
   absl::Status Ask(size_t member, absl::Span<const Token> text,
                    const PassControl& control, TokenTree* tree);
@@ -101,6 +127,7 @@ class Speculation {
   PassTimes* const times_;
   std::vector<Member> members_;
   Planner planner_;
+  std::unique_ptr<SampledPlanner> sampled_planner_;
   SpeculationRequest request_;
   SpeculationStatistics statistics_;
   Plan plan_;
@@ -113,7 +140,10 @@ class Speculation {
   // The draft in progress.
   bool is_led_by_model_ = false;
   bool is_drafting_ = false;
-  double joining_seconds_ = 0.0;  // of this round's drafts
+  TokenTree* tree_ = nullptr;            // the caller's, in DraftAny
+  SampledTree* sampled_tree_ = nullptr;  // the caller's; null: DraftAny
+  std::vector<double> draft_seconds_;    // [nodes of a pass], for the plan
+  double joining_seconds_ = 0.0;         // of this round's drafts
   size_t next_member_ = 0;
   int32_t size_before_ = 0;  // of the tree, before the member that is asked
 };

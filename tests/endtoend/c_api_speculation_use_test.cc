@@ -55,11 +55,46 @@ TEST_F(CApiSpeculationUse, RefusesUnknownChoices) {
                  "config->objective");
   }
   specinfer_generation_config config = AnswerOf(4);
-  config.verifier = SPECINFER_VERIFIER_RATIO;
-  EXPECT_EQ(specinfer_session_start(session.get(), &config),
-            SPECINFER_UNIMPLEMENTED);
-  config = AnswerOf(4);
   config.objective = SPECINFER_OBJECTIVE_ENERGY;
+  EXPECT_EQ(Generate(session, config).tokens.size(), 4u);
+}
+
+TEST_F(CApiSpeculationUse, VerifiesSampledGuessesByRatio) {
+  for (const int32_t verifier :
+       {SPECINFER_VERIFIER_RATIO, SPECINFER_VERIFIER_WITHOUT_REPLACEMENT}) {
+    std::vector<std::vector<specinfer_token>> texts;
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      const SessionOwner session = CreateDraftedSession(model_, model_);
+      ASSERT_OK(SetPrompt(session, kPrompt));
+      specinfer_generation_config config = AnswerOf(24);
+      config.temperature = 0.9f;
+      config.strategy = SPECINFER_STRATEGY_TREE;
+      config.verifier = verifier;
+      texts.push_back(Generate(session, config).tokens);
+      EXPECT_EQ(texts.back().size(), 24u);
+      specinfer_speculation_statistics statistics =
+          SPECINFER_SPECULATION_STATISTICS_INIT;
+      ASSERT_OK(specinfer_session_get_speculation_statistics(session.get(),
+                                                             &statistics));
+      EXPECT_GT(statistics.num_speculative_rounds, 0u);
+      EXPECT_EQ(statistics.strategy, verifier == SPECINFER_VERIFIER_RATIO
+                                         ? SPECINFER_STRATEGY_DRAFT
+                                         : SPECINFER_STRATEGY_TREE);
+    }
+    EXPECT_EQ(texts[0], texts[1]);
+  }
+}
+
+TEST_F(CApiSpeculationUse, LooksNothingUpForVerifiersByRatio) {
+  const SessionOwner session = CreateDraftedSession(model_, model_);
+  ASSERT_OK(SetPrompt(session, kPrompt));
+  specinfer_generation_config config = AnswerOf(4);
+  config.strategy = SPECINFER_STRATEGY_NGRAM;
+  config.verifier = SPECINFER_VERIFIER_RATIO;
+  config.temperature = 0.5f;
+  EXPECT_FAILS(specinfer_session_start(session.get(), &config), kInvalid,
+               "not sampled");
+  config.temperature = 0.0f;  // nothing is sampled
   EXPECT_EQ(Generate(session, config).tokens.size(), 4u);
 }
 

@@ -161,6 +161,97 @@ TEST(Sampler, SaysWhenNoTokenIsLeft) {
   EXPECT_EQ(greedy.Choose(slot), Sampler::kNoToken);
   Answer(Row(1, 1), cut.Ask(0, 0, {}, {}, {}, &slot));
   EXPECT_EQ(cut.Choose(slot), Sampler::kNoToken);
+  std::vector<float> law(kVocabulary);
+  Answer(Row(1, 1), cut.AskLaw(0, 0, {}, {}, {}, absl::MakeSpan(law), &slot));
+  EXPECT_EQ(cut.MakeLaw(slot, absl::MakeSpan(law)), Sampler::LawState::kEmpty);
+  options.top_k = 0;
+  Sampler uncut(options, none);
+  Answer(Row(1, 1), uncut.AskLaw(0, 0, {}, {}, {}, absl::MakeSpan(law), &slot));
+  EXPECT_EQ(uncut.MakeLaw(slot, absl::MakeSpan(law)),
+            Sampler::LawState::kEmpty);
+}
+
+// The law of `row`, by all the ways there are to get it.
+std::vector<float> MakeLaw(const SamplingOptions& options,
+                           const std::vector<float>& row,
+                           bool force_full = false) {
+  const std::vector<uint64_t> allowed = AllTokens();
+  Sampler sampler(options, allowed);
+  SampleSlot slot;
+  std::vector<float> law(kVocabulary, -1.0f);
+  Answer(row, sampler.AskLaw(0, 0, {}, {}, {}, absl::MakeSpan(law), &slot));
+  Sampler::LawState state = sampler.MakeLaw(slot, absl::MakeSpan(law));
+  if (state == Sampler::LawState::kNeedsFullRow || force_full) {
+    Answer(row, sampler.AskFullLaw(0, absl::MakeSpan(law), &slot));
+    state = sampler.MakeFullLaw(slot, absl::MakeSpan(law));
+  }
+  EXPECT_EQ(state, Sampler::LawState::kComplete);
+  return law;
+}
+
+TEST(Sampler, LawIsTheSoftmaxAtTheTemperature) {
+  for (const float temperature : {0.3f, 1.0f, 2.5f}) {
+    const std::vector<float> row = Row(3, 12);
+    SamplingOptions options;
+    options.temperature = temperature;
+    const std::vector<float> law = MakeLaw(options, row);
+    double sum = 0.0;
+    for (const float logit : row)
+      sum += std::exp(static_cast<double>(logit / temperature));
+    double total = 0.0;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const double expected =
+          std::exp(static_cast<double>(row[i] / temperature)) / sum;
+      EXPECT_NEAR(law[i], expected, 1e-8 + 4e-6 * expected);
+      total += static_cast<double>(law[i]);
+    }
+    EXPECT_NEAR(total, 1.0, 1e-5);
+  }
+}
+
+TEST(Sampler, LawIsTheSameFromCandidatesAndFromTheFullRow) {
+  SamplingOptions options;
+  options.temperature = 0.9f;
+  options.top_p = 0.9f;
+  for (int salt = 0; salt < 50; ++salt) {
+    const std::vector<float> row = Row(salt, salt % 2 == 0 ? 20.0f : 2.0f);
+    EXPECT_EQ(MakeLaw(options, row),
+              MakeLaw(options, row, /*force_full=*/true));
+  }
+}
+
+TEST(Sampler, LawGivesNothingToBannedTokensAndThoseThatAreCut) {
+  const std::vector<uint64_t> allowed = AllTokens();
+  const std::vector<float> row = Row(1, 10);
+  const Token likeliest = static_cast<Token>(
+      std::max_element(row.begin(), row.end()) - row.begin());
+  SamplingOptions options;
+  options.temperature = 1.0f;
+  for (const int32_t top_k : {0, 3}) {
+    options.top_k = top_k;
+    Sampler sampler(options, allowed);
+    SampleSlot slot;
+    std::vector<float> law(kVocabulary);
+    Answer(row, sampler.AskLaw(0, 0, {}, {}, {&likeliest, 1},
+                               absl::MakeSpan(law), &slot));
+    ASSERT_EQ(sampler.MakeLaw(slot, absl::MakeSpan(law)),
+              Sampler::LawState::kComplete);
+    EXPECT_EQ(law[static_cast<size_t>(likeliest)], 0.0f);
+    EXPECT_EQ(std::count_if(law.begin(), law.end(),
+                            [](float mass) { return mass > 0.0f; }),
+              top_k == 0 ? kVocabulary - 1 : 3);
+  }
+}
+
+TEST(Sampler, LawStaysFiniteAtAnyTemperature) {
+  SamplingOptions options;
+  for (const float temperature : {1e-45f, 1e-30f, 1e30f}) {
+    options.temperature = temperature;
+    double total = 0.0;
+    for (const float mass : MakeLaw(options, Row(1, 50)))
+      total += static_cast<double>(mass);
+    EXPECT_NEAR(total, 1.0, 1e-5);
+  }
 }
 
 // Chi-square over draws at many positions, against the law by its definition.
@@ -217,6 +308,12 @@ TEST_P(SamplerLaw, IsTheOneAskedFor) {
   }
   EXPECT_LT(chi_square,
             40.0);  // p < 1e-5 for 7 degrees of freedom; the seed is fixed
+
+  const std::vector<float> numbers = MakeLaw(options, row);
+  for (int i = 0; i < kVocabulary; ++i) {
+    const double share = i < num_kept ? expected[i] / norm : 0.0;
+    EXPECT_NEAR(numbers[i], share, 1e-6) << i;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Laws, SamplerLaw,
