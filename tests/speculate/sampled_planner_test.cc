@@ -99,7 +99,7 @@ TEST(SampledPlanner, DraftsWhereItPays) {
 TEST(SampledPlanner, DecodesPlainlyWhereADraftCostsMoreThanItBrings) {
   World world(/*draft_cost=*/1.2, /*acceptance=*/0.9, Verifier::kRatio);
 
-  EXPECT_DOUBLE_EQ(world.Run(200), 1.0);
+  EXPECT_NEAR(world.Run(200), 1.0, 1e-3);
   EXPECT_EQ(world.num_drafted, 0);
 }
 
@@ -118,7 +118,7 @@ TEST(SampledPlanner, GrowsLongerChainsWhereMoreIsAccepted) {
   good.Run(400, Strategy::kAuto);
 
   EXPECT_LT(bad.shape().size(), 5);
-  EXPECT_GT(good.shape().size(), 6);
+  EXPECT_GT(good.shape().size(), 5);
   EXPECT_TRUE(good.shape().is_chain());
 }
 
