@@ -2,13 +2,16 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 
 #include "src/session/session.h"
+#include "src/speculate/translated_drafter.h"
 #include "tests/session/faulty_backend.h"
 #include "tests/session/tiny_models.h"
+#include "tests/speculate/knowing_drafter.h"
 
 namespace specinfer {
 namespace {
@@ -129,9 +132,8 @@ INSTANTIATE_TEST_SUITE_P(Pairs, TranslatedDraft,
                                                           Strategy::kTree)),
                          NameOf);
 
-TEST(TranslatedDraftModel, Guesses) {
-  const Pair pair = {"tiny-llama", "tiny-gemma3"};
-  const auto session = MakeSession(pair, MakeEngine());
+TEST(TranslatedDraftModel, IsAskedAndMakesNoErrors) {
+  const auto session = MakeSession({"tiny-gemma3", "tiny-llama"}, MakeEngine());
   SetPrompt(*session);
   ASSERT_TRUE(session->Start(Options(Strategy::kTree, Greedy())).ok());
   Finish(*session);
@@ -141,7 +143,49 @@ TEST(TranslatedDraftModel, Guesses) {
   EXPECT_EQ(draft.name, "draft");
   EXPECT_EQ(draft.num_errors, 0u);
   EXPECT_GT(draft.num_drafts, 50u);
-  EXPECT_GT(draft.num_proposed, draft.num_drafts);
+}
+
+// Random models hardly agree. One that knows what comes shows that what is
+// guessed in other tokens is accepted, and that lies change nothing.
+TEST(TranslatedDraftModel, ThatKnowsTheTextSavesRounds) {
+  for (const SamplingOptions& sampling : {Greedy(), Sampled()}) {
+    const auto engine = MakeEngine();
+    const Pair pair = {"tiny-llama", "tiny-gemma3"};
+    const auto other = LoadTiny(pair.draft, engine);
+    const auto plain = MakeSession(pair, engine);
+    SetPrompt(*plain);
+    ASSERT_TRUE(plain->Start(Options(Strategy::kOff, sampling)).ok());
+    const std::vector<Token> expected = Finish(*plain);
+    std::string text;
+    for (const Token token : expected)
+      text += plain->model().tokenizer().TokenBytes(token, false);
+
+    for (const int lies_every : {0, 3}) {
+      auto knowing = std::make_unique<KnowingDrafter>(other->tokenizer(), text);
+      knowing->lies_every = lies_every;
+      knowing->num_deadlines = 1;
+      const auto session = MakeSession(pair, engine);
+      session->AddDrafter(
+          *TranslatedDrafter::Create(std::move(knowing), other->tokenizer(),
+                                     session->model().tokenizer(),
+                                     *engine->memory, {}),
+          DrafterKind::kFree);
+      SetPrompt(*session);
+      ASSERT_TRUE(session->Start(Options(Strategy::kNgram, sampling)).ok());
+      EXPECT_EQ(Finish(*session), expected);
+
+      const SpeculationStatistics& statistics =
+          session->speculation_statistics();
+      const DrafterStatistics& draft = statistics.drafters.back();
+      EXPECT_EQ(draft.num_errors, 0u);
+      if (lies_every > 0) {
+        EXPECT_LT(draft.num_accepted, draft.num_reached);
+        continue;
+      }
+      EXPECT_GT(draft.num_accepted, draft.num_reached * 8 / 10);
+      EXPECT_LT(statistics.num_rounds, statistics.num_tokens / 2);
+    }
+  }
 }
 
 TEST(TranslatedDraftModel, AFailureAtAnyOpLeavesTheText) {

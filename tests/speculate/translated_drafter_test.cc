@@ -9,6 +9,7 @@
 
 #include "gtest/gtest.h"
 
+#include "tests/speculate/knowing_drafter.h"
 #include "tests/text/tiny_vocabulary.h"
 
 namespace specinfer {
@@ -30,96 +31,6 @@ std::unique_ptr<Tokenizer> Load(const std::string& name) {
   EXPECT_TRUE(tokenizer.ok()) << tokenizer.status();
   return *std::move(tokenizer);
 }
-
-// Knows the text, and guesses its next tokens in its own vocabulary. Watches
-// that it is treated as a drafter may expect.
-class KnowingDrafter : public Drafter {
- public:
-  KnowingDrafter(const Tokenizer& tokenizer, std::string text)
-      : tokenizer_(tokenizer), text_(std::move(text)) {}
-
-  int32_t num_guesses = 8;
-  int num_deadlines = 0;        // of each draft
-  absl::Status failure;         // of the next draft
-  Token end = -1;               // guessed behind the text
-  bool guesses_others = false;  // besides what comes
-  int num_accepted = 0, num_told = 0;
-  std::vector<double> temperatures;
-
-  std::string_view name() const override { return "knowing"; }
-  absl::Status Draft(const DraftRequest& request, TokenTree* tree) override {
-    EXPECT_EQ(request.noise.temperature, 0.0f);
-    EXPECT_LE(held_.size(), request.text.size()) << "cut without a Rollback";
-    EXPECT_TRUE(std::equal(held_.begin(), held_.end(), request.text.begin()))
-        << "changed without a Rollback";
-    held_.assign(request.text.begin(), request.text.end());
-    if (deadlines_left_ < 0) deadlines_left_ = num_deadlines;
-    if (deadlines_left_-- > 0) return absl::DeadlineExceededError("not yet");
-    if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
-    EXPECT_EQ(tree->size(), 1);
-    EXPECT_EQ(tree->token(0), held_.back());
-    Guess(request, tree);
-    is_drafted_ = true;
-    return absl::OkStatus();
-  }
-  void Accept(absl::Span<const Token> text, const TokenTree& tree,
-              const Walk& walk, const WalkFeatures&) override {
-    EXPECT_TRUE(is_drafted_);
-    is_drafted_ = false;
-    EXPECT_EQ(std::vector<Token>(text.begin(), text.end()), held_);
-    ASSERT_FALSE(walk.tokens.empty());
-    ASSERT_EQ(walk.path.size(), walk.tokens.size());
-    EXPECT_EQ(walk.nodes, walk.path);
-    EXPECT_EQ(walk.path[0], 0);
-    for (size_t i = 0; i + 1 < walk.path.size(); ++i)
-      EXPECT_EQ(tree.FindChild(walk.path[i], walk.tokens[i]), walk.path[i + 1]);
-    num_told += static_cast<int>(walk.tokens.size());
-    for (size_t i = 0; i < walk.path.size(); ++i) {
-      if (tree.FindChild(walk.path[i], walk.tokens[i]) >= 0) ++num_accepted;
-    }
-    held_.insert(held_.end(), walk.tokens.begin(), walk.tokens.end());
-  }
-  void Rollback(size_t num_tokens) override {
-    is_drafted_ = false;
-    deadlines_left_ = -1;
-    held_.resize(std::min(held_.size(), num_tokens));
-  }
-  absl::StatusOr<std::unique_ptr<Drafter>> Fork() override {
-    EXPECT_FALSE(is_drafted_);
-    auto fork = std::make_unique<KnowingDrafter>(tokenizer_, text_);
-    fork->num_guesses = num_guesses;
-    fork->held_ = held_;
-    return fork;
-  }
-
- private:
-  void Guess(const DraftRequest& request, TokenTree* tree) {
-    deadlines_left_ = -1;
-    std::string read;
-    for (const Token token : held_)
-      read += tokenizer_.TokenBytes(token, /*show_special=*/false);
-    ASSERT_EQ(text_.substr(0, read.size()), read) << "another text";
-    std::vector<Token> next;
-    ASSERT_TRUE(
-        tokenizer_.TokenizeContinuation(text_.substr(read.size()), &next).ok());
-    if (end >= 0) next.push_back(end);
-    int32_t node = 0;
-    for (const Token token : next) {
-      if (tree->size() >= num_guesses + 1 ||
-          tree->depth(node) >= request.budget.max_depth)
-        break;
-      if (guesses_others)
-        tree->AddNode(node, (token + 17) % 200 + 5, tree->score(node) * 0.05f);
-      node = tree->AddNode(node, token, tree->score(node) * 0.9f);
-    }
-  }
-
-  const Tokenizer& tokenizer_;
-  const std::string text_;
-  std::vector<Token> held_;
-  bool is_drafted_ = false;
-  int deadlines_left_ = -1;
-};
 
 // A target that writes `answer`, and what drafts bring it.
 struct Outcome {
@@ -332,7 +243,8 @@ TEST_P(TranslatedDrafterOf, IsNoDeeperThanItMay) {
 // With seams anywhere: in words, in characters.
 TEST_P(TranslatedDrafterOf, OffersWholeCharactersAfterAnySeam) {
   Rounds rounds(GetParam().first, GetParam().second,
-                "café 中文字符 😀👍🏽 Übergröße 字符中文 naïve 😀😀😀 end "
+                "café 中文字符 😀👍🏽 Übergröße 字符中文 naïve 😀😀😀 "
+                "end "
                 "of "
                 "it "
                 "all");
