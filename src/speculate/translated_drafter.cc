@@ -39,6 +39,14 @@ size_t NumUnfinishedBytes(std::string_view bytes) {
   return step.kind == Utf8Step::Kind::kTruncated ? step.num_bytes : 0;
 }
 
+int32_t LikeliestChild(const TokenTree& tree, int32_t node) {
+  int32_t best = tree.first_child(node);
+  for (int32_t child = best; child >= 0; child = tree.next_sibling(child)) {
+    if (tree.score(child) > tree.score(best)) best = child;
+  }
+  return best;
+}
+
 }  // namespace
 
 TranslatedDrafter::TranslatedDrafter(std::unique_ptr<Drafter> drafter,
@@ -162,6 +170,7 @@ absl::Status TranslatedDrafter::Draft(const DraftRequest& request,
     if (text_.tokens().empty() || request.budget.max_depth <= 0)
       return absl::OkStatus();
     draft_tree_.Reset(text_.tokens().back());
+    SPECINFER_RETURN_IF_ERROR(SeedDraft(request, *tree));
     is_drafting_ = true;
   }
   const absl::Status status =
@@ -185,6 +194,36 @@ TreeBudget TranslatedDrafter::DraftBudget(const TreeBudget& budget) const {
       std::min<double>(scaled.max_nodes,
                        std::ceil(budget.max_depth * text_.tokens_per_token())));
   return scaled;
+}
+
+// The draft goes on from what others have guessed: the likeliest path. Its last
+// token might be another with what follows.
+absl::Status TranslatedDrafter::SeedDraft(const DraftRequest& request,
+                                          const TokenTree& tree) {
+  path_.clear();
+  ends_.clear();
+  bytes_.clear();
+  for (int32_t node = LikeliestChild(tree, 0); node >= 0;
+       node = LikeliestChild(tree, node)) {
+    if (target_.IsControl(tree.token(node))) break;
+    bytes_.append(target_.TokenBytes(tree.token(node), /*show_special=*/false));
+    path_.push_back(node);
+    ends_.push_back(bytes_.size());
+  }
+  encoded_.clear();
+  SPECINFER_RETURN_IF_ERROR(draft_.TokenizeContinuation(bytes_, &encoded_));
+  const TreeBudget budget = DraftBudget(request.budget);
+  const int32_t num_seeds = std::min({static_cast<int32_t>(encoded_.size()) - 1,
+                                      budget.max_depth, budget.max_nodes - 1});
+  size_t position = 0;
+  size_t covered = 0;  // of path_
+  for (int32_t i = 0; i < num_seeds; ++i) {
+    const Token token = encoded_[static_cast<size_t>(i)];
+    position += draft_.TokenBytes(token, /*show_special=*/false).size();
+    while (covered + 1 < ends_.size() && ends_[covered] < position) ++covered;
+    draft_tree_.AddNode(/*parent=*/i, token, tree.score(path_[covered]));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status TranslatedDrafter::OfferDraft(const DraftRequest& request,

@@ -83,6 +83,7 @@ class TranslatedDrafter : public Drafter {
   bool IsOpen(int32_t draft_node, Token last) const;
 
   TreeBudget DraftBudget(const TreeBudget& budget) const;
+  absl::Status SeedDraft(const DraftRequest& request, const TokenTree& tree);
   absl::Status OfferDraft(const DraftRequest& request, TokenTree* tree);
   absl::Status OfferPath(const DraftRequest& request, int32_t leaf,
                          TokenTree* tree);

@@ -163,6 +163,33 @@ TEST_P(TranslatedDrafterOf, BranchesShareTheirBeginnings) {
   EXPECT_GT(outcome.num_tokens, outcome.num_rounds * 4);
 }
 
+// Another drafter's guesses, which are right, stand in the tree already.
+TEST_P(TranslatedDrafterOf, GoesOnFromTheGuessesOfOthers) {
+  Rounds rounds(GetParam().first, GetParam().second);
+  rounds.knowing_->num_guesses = 16;
+  for (int round = 0; round < 5; ++round) {
+    rounds.tree_.Reset(rounds.text_.back());
+    for (int32_t i = 0; i < 6; ++i) {
+      rounds.tree_.AddNode(
+          i, rounds.answer_[rounds.text_.size() + static_cast<size_t>(i)], 0.9f,
+          /*source=*/1);
+    }
+    DraftRequest request;
+    request.text = rounds.text_;
+    request.budget = {.max_nodes = kMaxNodes, .max_depth = 32};
+    request.source = 3;
+    ASSERT_TRUE(rounds.drafter_->Draft(request, &rounds.tree_).ok());
+
+    EXPECT_GT(rounds.tree_.size(), 7);
+    EXPECT_EQ(rounds.tree_.source(6), 1);
+    EXPECT_EQ(rounds.tree_.source(7), 3);
+    Outcome outcome;
+    rounds.Accept(&outcome);
+    EXPECT_GE(outcome.num_tokens, 7);
+  }
+  EXPECT_GT(rounds.knowing_->num_seeds, 15);
+}
+
 TEST_P(TranslatedDrafterOf, DeadlinesChangeNothing) {
   Rounds one(GetParam().first, GetParam().second);
   Rounds other(GetParam().first, GetParam().second);
@@ -243,7 +270,8 @@ TEST_P(TranslatedDrafterOf, IsNoDeeperThanItMay) {
 // With seams anywhere: in words, in characters.
 TEST_P(TranslatedDrafterOf, OffersWholeCharactersAfterAnySeam) {
   Rounds rounds(GetParam().first, GetParam().second,
-                "café 中文字符 😀👍🏽 Übergröße 字符中文 naïve 😀😀😀 "
+                "café 中文字符 😀👍🏽 Übergröße 字符中文 naïve "
+                "😀😀😀 "
                 "end "
                 "of "
                 "it "

@@ -16,7 +16,8 @@ namespace {
 constexpr const char* kText =
     "The quick brown fox can't jump over 1984 naïve café owners — she's "
     "sure.\n\nfor (int i = 0; i < 100; ++i) {\n    sum += values[i];  // "
-    "中文字符 and 😀👍🏽 too\n\t}\r\n  \n \"Übergröße\" weren't they? "
+    "中文字符 and 😀👍🏽 too\n\t}\r\n  \n \"Übergröße\" weren't "
+    "they? "
     " "
     "It's "
     "DON'T   do,   that...   \n";
