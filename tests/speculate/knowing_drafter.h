@@ -29,7 +29,8 @@ class KnowingDrafter : public Drafter {
   bool guesses_others = false;  // besides what comes
   int lies_every = 0;           // of so many guesses one is wrong; 0: none
   int num_seeds = 0;            // nodes that were there before
-  int num_accepted = 0, num_told = 0;
+  // Of what it was told.
+  int num_told = 0, num_accepted = 0, num_refused = 0;
 
   std::string_view name() const override { return "knowing"; }
   absl::Status Draft(const DraftRequest& request, TokenTree* tree) override {
@@ -38,12 +39,21 @@ class KnowingDrafter : public Drafter {
     EXPECT_TRUE(std::equal(held_.begin(), held_.end(), request.text.begin()))
         << "changed without a Rollback";
     held_.assign(request.text.begin(), request.text.end());
+    if (size_at_stop_ > 0) {
+      EXPECT_EQ(tree->size(), size_at_stop_);
+    }
     if (deadlines_left_ < 0) deadlines_left_ = num_deadlines;
-    if (deadlines_left_-- > 0) return absl::DeadlineExceededError("not yet");
+    if (deadlines_left_-- > 0) {
+      Guess(request, tree->size() + 1, tree);
+      size_at_stop_ = tree->size();
+      return absl::DeadlineExceededError("not yet");
+    }
+    deadlines_left_ = -1;
+    size_at_stop_ = 0;
     if (!failure.ok()) return std::exchange(failure, absl::OkStatus());
-    num_seeds += tree->size() - 1;
+    if (num_deadlines == 0) num_seeds += tree->size() - 1;
     EXPECT_EQ(tree->token(0), held_.back());
-    Guess(request, tree);
+    Guess(request, num_guesses + 1, tree);
     is_drafted_ = true;
     return absl::OkStatus();
   }
@@ -60,13 +70,18 @@ class KnowingDrafter : public Drafter {
       EXPECT_EQ(tree.FindChild(walk.path[i], walk.tokens[i]), walk.path[i + 1]);
     num_told += static_cast<int>(walk.tokens.size());
     for (size_t i = 0; i < walk.path.size(); ++i) {
-      if (tree.FindChild(walk.path[i], walk.tokens[i]) >= 0) ++num_accepted;
+      if (tree.FindChild(walk.path[i], walk.tokens[i]) >= 0) {
+        ++num_accepted;
+      } else if (tree.first_child(walk.path[i]) >= 0) {
+        ++num_refused;
+      }
     }
     held_.insert(held_.end(), walk.tokens.begin(), walk.tokens.end());
   }
   void Rollback(size_t num_tokens) override {
     is_drafted_ = false;
     deadlines_left_ = -1;
+    size_at_stop_ = 0;
     held_.resize(std::min(held_.size(), num_tokens));
   }
   absl::StatusOr<std::unique_ptr<Drafter>> Fork() override {
@@ -80,8 +95,7 @@ class KnowingDrafter : public Drafter {
   }
 
  private:
-  void Guess(const DraftRequest& request, TokenTree* tree) {
-    deadlines_left_ = -1;
+  void Guess(const DraftRequest& request, int32_t max_nodes, TokenTree* tree) {
     std::string read;
     for (const Token token : held_)
       read += tokenizer_.TokenBytes(token, /*show_special=*/false);
@@ -95,7 +109,7 @@ class KnowingDrafter : public Drafter {
     if (end >= 0) next.push_back(end);
     int32_t node = 0;
     for (const Token token : next) {
-      if (tree->size() >= num_guesses + 1 ||
+      if (tree->size() >= max_nodes ||
           tree->depth(node) >= request.budget.max_depth)
         break;
       const Token other = (token + 17) % 200 + 5;
@@ -111,6 +125,7 @@ class KnowingDrafter : public Drafter {
   std::vector<Token> held_;
   bool is_drafted_ = false;
   int deadlines_left_ = -1;
+  int32_t size_at_stop_ = 0;  // of the tree, at a deadline
   int num_guessed_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "src/speculate/translated_drafter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <random>
 #include <string>
@@ -140,6 +141,23 @@ TEST_P(TranslatedDrafterOf, WhatIsKnownIsAcceptedNearlyAlways) {
   // The drafter was told so in its own tokens.
   EXPECT_GT(rounds.knowing_->num_told, outcome.num_tokens / 2);
   EXPECT_GT(rounds.knowing_->num_accepted, rounds.knowing_->num_told * 8 / 10);
+  EXPECT_LE(rounds.knowing_->num_refused, 2);
+}
+
+// A target that writes letter by letter is in the middle of the draft's tokens.
+TEST_P(TranslatedDrafterOf, NobodyIsWrongBeforeTheTextHasComeSoFar) {
+  Rounds rounds(GetParam().first, GetParam().second);
+  rounds.answer_.clear();
+  for (const char letter : std::string(kText).substr(0, 70)) {
+    ASSERT_TRUE(
+        rounds.target_
+            ->TokenizeContinuation(std::string(1, letter), &rounds.answer_)
+            .ok());
+  }
+  rounds.text_ = {rounds.answer_.begin(), rounds.answer_.begin() + 3};
+  rounds.Run();
+
+  EXPECT_EQ(rounds.knowing_->num_refused, 0);
 }
 
 TEST_P(TranslatedDrafterOf, BranchesShareTheirBeginnings) {
@@ -269,13 +287,14 @@ TEST_P(TranslatedDrafterOf, IsNoDeeperThanItMay) {
 
 // With seams anywhere: in words, in characters.
 TEST_P(TranslatedDrafterOf, OffersWholeCharactersAfterAnySeam) {
-  Rounds rounds(GetParam().first, GetParam().second,
-                "café 中文字符 😀👍🏽 Übergröße 字符中文 naïve "
-                "😀😀😀 "
-                "end "
-                "of "
-                "it "
-                "all");
+  Rounds rounds(
+      GetParam().first, GetParam().second,
+      "café 中文字符 😀👍🏽 Übergröße 字符中文 naïve "
+      "😀😀😀 "
+      "end "
+      "of "
+      "it "
+      "all");
   for (size_t size = 1; size < rounds.answer_.size(); ++size) {
     for (int32_t num_guesses = 1; num_guesses < 8; ++num_guesses) {
       rounds.text_ = {
@@ -329,6 +348,17 @@ TEST(TranslatedDrafter, OffersTheEndAsTheTargetSpellsIt) {
             rounds.target_->FindSpecial("<|im_end|>"));
   EXPECT_EQ(rounds.tree_.depth(last),
             static_cast<int32_t>(rounds.answer_.size() - 3 + 1));
+}
+
+TEST(TranslatedDrafter, ScoresFallAsThoseOfTheDraftDo) {
+  Rounds rounds("qwen2", "smollm");
+  rounds.knowing_->num_guesses = 8;
+  ASSERT_TRUE(rounds.Draft().ok());
+
+  float last = 0.0f;
+  for (int32_t node = 1; node < rounds.tree_.size(); ++node)
+    last = rounds.tree_.score(node);
+  EXPECT_NEAR(last, std::pow(0.9, 8), 0.02);
 }
 
 TEST(TranslatedDrafter, LearnsHowOftenTheLastTokenOfAPathHolds) {
