@@ -31,6 +31,9 @@ struct TranslatedDrafterOptions {
 // the target's tokens. Like universal assisted generation (Hugging Face, 2024),
 // with trees, and with words encoded whole on both sides of a seam.
 //
+// It goes on from what other drafters have guessed before it in the target's
+// tree.
+//
 // Tokens differ, so noise cannot be shared: the drafter guesses without. What
 // became of its guesses it is told in its own tokens once the text has gone on,
 // at the next draft.
