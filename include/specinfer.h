@@ -477,7 +477,8 @@ typedef struct specinfer_session_config {
                                     committed one included: 1 to 1,024; 0: 64. Costs
                                     scratch memory above prefill_chunk_tokens. */
   /* A smaller model whose guesses this one checks; NULL: none. Changes speed
-   * and memory, never text. Same engine and vocabulary. The session keeps it
+   * and memory, never text. Same engine. One of another vocabulary guesses
+   * through text, which loses some of its guesses. The session keeps it
    * alive. */
   const specinfer_model* draft_model;
 } specinfer_session_config;
@@ -486,8 +487,7 @@ typedef struct specinfer_session_config {
 
 /* Creates an empty session. `config` may be NULL.
  * Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (the draft model belongs to
- * another engine), UNIMPLEMENTED (it has another vocabulary),
- * RESOURCE_EXHAUSTED. */
+ * another engine), RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_session_create(
     const specinfer_model* model, const specinfer_session_config* config,
     specinfer_session** out_session);

@@ -6,6 +6,7 @@
 #include "src/session/session.h"
 #include "src/speculate/edit_drafter.h"
 #include "src/speculate/model_drafter.h"
+#include "src/speculate/translated_drafter.h"
 
 namespace specinfer {
 namespace {
@@ -73,19 +74,28 @@ absl::Status Session::AddModelDrafter() {
         "the draft model belongs to another engine; load it with the engine of "
         "the model");
   }
-  if (draft.VocabularyFingerprint() != model_->VocabularyFingerprint()) {
-    return absl::UnimplementedError(
-        "the draft model has another vocabulary; use one of the same family");
-  }
+  const bool shares_tokens =
+      draft.VocabularyFingerprint() == model_->VocabularyFingerprint();
+  ModelDrafterOptions options = {
+      .name = "draft",
+      .max_nodes = options_.max_tree_nodes,
+      .max_context_tokens = std::min(draft.architecture().max_context,
+                                     options_.max_context_tokens)};
+  // All that a text becomes that was not followed.
+  if (!shares_tokens) options.read_back_tokens = TranslatedText::kMaxReadBack;
   SPECINFER_ASSIGN_OR_RETURN(
       std::unique_ptr<Drafter> drafter,
-      ModelDrafter::Create(
-          NetworkOf(draft, draft.draft_cut(), draft.cache_layout(),
-                    draft.draft_times()),
-          {.name = "draft",
-           .max_nodes = options_.max_tree_nodes,
-           .max_context_tokens = std::min(draft.architecture().max_context,
-                                          options_.max_context_tokens)}));
+      ModelDrafter::Create(NetworkOf(draft, draft.draft_cut(),
+                                     draft.cache_layout(), draft.draft_times()),
+                           options));
+  if (!shares_tokens) {
+    SPECINFER_ASSIGN_OR_RETURN(
+        drafter, TranslatedDrafter::Create(
+                     std::move(drafter), draft.tokenizer(), model_->tokenizer(),
+                     *model_->engine().memory,
+                     {.max_nodes = options_.max_tree_nodes,
+                      .max_context_tokens = options_.max_context_tokens}));
+  }
   speculation_->AddDrafter(std::move(drafter), DrafterKind::kModel);
   return absl::OkStatus();
 }

@@ -102,6 +102,20 @@ void Tokenizer::FillScanner() {
 
 absl::Status Tokenizer::Tokenize(std::string_view text, bool parse_special,
                                  std::vector<Token>* tokens) const {
+  return TokenizeText(
+      text, parse_special,
+      /*takes_prefix=*/vocabulary_.space_prefix != SpacePrefix::kNone, tokens);
+}
+
+absl::Status Tokenizer::TokenizeContinuation(std::string_view text,
+                                             std::vector<Token>* tokens) const {
+  return TokenizeText(text, /*parse_special=*/false, /*takes_prefix=*/false,
+                      tokens);
+}
+
+absl::Status Tokenizer::TokenizeText(std::string_view text, bool parse_special,
+                                     bool takes_prefix,
+                                     std::vector<Token>* tokens) const {
   if (text.size() > kMaxTextBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a text of ", text.size(), " bytes is too long to tokenize"));
@@ -110,7 +124,6 @@ absl::Status Tokenizer::Tokenize(std::string_view text, bool parse_special,
   Scratch scratch;
   scratch.tokens = tokens;
   size_t position = 0;
-  bool takes_prefix = vocabulary_.space_prefix != SpacePrefix::kNone;
   while (position < text.size()) {
     const SpecialScanner::Match match =
         scanner_.Find(text, position, parse_special);

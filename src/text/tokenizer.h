@@ -51,6 +51,10 @@ class Tokenizer {
   // then as it was.
   absl::Status Tokenize(std::string_view text, bool parse_special,
                         std::vector<Token>* tokens) const;
+  // The same for what goes on from other text: no blank is put before it, and
+  // control tokens are not read out of it.
+  absl::Status TokenizeContinuation(std::string_view text,
+                                    std::vector<Token>* tokens) const;
 
   // The bytes that `token` adds to a text: perhaps only a part of a character.
   // Empty for control tokens, unless `show_special`, for unused ones and for
@@ -97,6 +101,9 @@ class Tokenizer {
   void FillScanner();
   void FillIndex();
 
+  absl::Status TokenizeText(std::string_view text, bool parse_special,
+                            bool takes_prefix,
+                            std::vector<Token>* tokens) const;
   absl::Status TokenizeFragment(std::string_view text, bool takes_prefix,
                                 Scratch& scratch) const;
   absl::Status TokenizeBytePairs(std::string_view text, Scratch& scratch) const;

@@ -1,5 +1,6 @@
 #include "src/text/tokenizer.h"
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <thread>
@@ -192,6 +193,18 @@ TEST(Tokenizer, SpellsCharactersThatAreNoTokenInBytes) {
 
   EXPECT_EQ(tokens.size(), 5u);
   EXPECT_EQ(Bytes(*tokenizer, tokens), text);
+}
+
+TEST(Tokenizer, AContinuationGetsNoBlankAndNoControlTokens) {
+  const auto tokenizer =
+      TokenizerFromJson(ReadTestdata("tokenizer/characters-prefix.json"));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  std::vector<Token> tokens;
+  ASSERT_TRUE((*tokenizer)->TokenizeContinuation("the</s>", &tokens).ok());
+
+  EXPECT_EQ(Bytes(**tokenizer, tokens), "the</s>");
+  EXPECT_EQ(Bytes(**tokenizer, Tokens(**tokenizer, "the")), " the");
+  EXPECT_EQ(std::count(tokens.begin(), tokens.end(), (*tokenizer)->eos()), 0);
 }
 
 }  // namespace
