@@ -166,6 +166,15 @@ size_t DraftRunner::room() const {
   return static_cast<size_t>(MaxFed(options_) - std::max(num_fed_, kMaxBefore));
 }
 
+void DraftRunner::Renumber(absl::Span<const int32_t> renumbered) {
+  size_t num_kept = 0;
+  for (size_t node = 0; node < renumbered.size(); ++node) {
+    if (renumbered[node] >= 0) fed_of_[num_kept++] = fed_of_[node];
+  }
+  std::fill(fed_of_.begin() + static_cast<ptrdiff_t>(num_kept), fed_of_.end(),
+            -1);
+}
+
 void DraftRunner::FeedNode(int32_t parent, Token token, int32_t tree_node) {
   if (num_fed_ == 0) {
     fed_tree_.Reset(token);

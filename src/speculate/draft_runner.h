@@ -90,6 +90,8 @@ class DraftRunner {
   bool IsFed(int32_t node) const {
     return fed_of_[static_cast<size_t>(node)] >= 0;
   }
+  // The tree has been pruned (TokenTree::Prune). Before the round's Commit.
+  void Renumber(absl::Span<const int32_t> renumbered);
   // How many nodes may yet be fed.
   size_t room() const;
   // What a pass over `num_rows` nodes takes now.

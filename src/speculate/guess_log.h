@@ -26,7 +26,7 @@ class GuessLog {
   // `token` may follow node `parent` of `tree`. `cell` says which of the
   // drafter's statistics it belongs to.
   void Add(const TokenTree& tree, int32_t parent, Token token, int32_t cell) {
-    guesses_.push_back({parent, tree.token(parent), token, cell});
+    guesses_.push_back({tree.id(parent), token, cell});
   }
 
   // Calls record(cell, is_hit) for each guess that has an outcome, and forgets
@@ -34,24 +34,21 @@ class GuessLog {
   template <typename Record>
   void Settle(const TokenTree& tree, const Walk& walk, Record record) {
     for (const Guess& guess : guesses_) {
-      const auto at =
-          std::lower_bound(walk.path.begin(), walk.path.end(), guess.parent);
+      const auto at = std::lower_bound(
+          walk.path.begin(), walk.path.end(), guess.parent_id,
+          [&](int32_t node, int32_t id) { return tree.id(node) < id; });
+      // The tree may have been cut after the guess.
+      if (at == walk.path.end() || tree.id(*at) != guess.parent_id) continue;
       const size_t step = static_cast<size_t>(at - walk.path.begin());
-      // The tree may have been cut after the guess, and grown again.
-      if (at == walk.path.end() || *at != guess.parent ||
-          step >= walk.tokens.size() || guess.parent >= tree.size() ||
-          tree.token(guess.parent) != guess.parent_token) {
-        continue;
-      }
-      record(guess.cell, walk.tokens[step] == guess.token);
+      if (step < walk.tokens.size())
+        record(guess.cell, walk.tokens[step] == guess.token);
     }
     Clear();
   }
 
  private:
   struct Guess {
-    int32_t parent;
-    Token parent_token;
+    int32_t parent_id;
     Token token;
     int32_t cell;
   };

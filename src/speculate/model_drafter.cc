@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <utility>
 
 #include "src/backend/noise.h"
@@ -19,6 +21,8 @@ constexpr double kFirstRatePrior = 0.7;
 constexpr double kFirstRateStep = 1.0 / 32;
 // Nodes that a pass expands at most, besides those of other drafters.
 constexpr int32_t kLevelNodes = 4;
+// What the network thinks of a token that it would not propose.
+constexpr double kUnproposed = 0.01;
 
 DraftRunnerOptions RunnerOptions(const ModelDrafterOptions& options) {
   return {.max_nodes = options.max_nodes,
@@ -54,6 +58,10 @@ ModelDrafter::ModelDrafter(std::unique_ptr<DraftRunner> runner,
   level_.reserve(max_nodes);
   top_.resize(max_nodes * kMaxCandidates);
   log_sum_exps_.resize(max_nodes);
+  judgements_.reserve(max_nodes);
+  scores_.reserve(max_nodes);
+  factors_.resize(max_nodes);
+  renumbered_.reserve(max_nodes);
 }
 
 absl::StatusOr<std::unique_ptr<ModelDrafter>> ModelDrafter::Create(
@@ -76,6 +84,7 @@ absl::StatusOr<std::unique_ptr<Drafter>> ModelDrafter::Fork() {
   std::unique_ptr<ModelDrafter> fork(
       new ModelDrafter(std::move(runner), options_));
   fork->calibration_ = calibration_;
+  fork->mixer_ = mixer_;
   fork->first_rate_ = first_rate_;
   return fork;
 }
@@ -115,12 +124,13 @@ absl::Status ModelDrafter::Expand(const DraftRequest& request,
     };
     SPECINFER_RETURN_IF_ERROR(
         runner_->RunLevel(request.text, *tree, level_, ask, request.control));
-    TakeAnswers(request, *tree);
+    TakeAnswers(request, tree);
     level_.clear();
     // Only the best are expanded further; what is left may fill the tree.
     grower_.Grow(request.budget, tree, kLevelNodes);
   }
   grower_.Grow(request.budget, tree, request.budget.max_nodes);
+  DropUnworthy(request.budget, tree);
   is_drafting_ = false;
   return absl::OkStatus();
 }
@@ -131,6 +141,7 @@ void ModelDrafter::BeginRound() {
   has_drafted_ = true;
   std::fill(num_proposals_.begin(), num_proposals_.end(), 0);
   grower_.Begin();
+  judgements_.clear();
 }
 
 // What expanding `node` may bring: the text passes through it but not through a
@@ -180,17 +191,93 @@ void ModelDrafter::PlanLevel(const DraftRequest& request,
   level_.resize(num_chosen);
 }
 
-void ModelDrafter::TakeAnswers(const DraftRequest& request,
-                               const TokenTree& tree) {
+void ModelDrafter::TakeAnswers(const DraftRequest& request, TokenTree* tree) {
   for (size_t answer = 0; answer < level_.size(); ++answer) {
     const int32_t node = level_[answer];
-    Propose(request, tree.depth(node), answer, node);
+    Propose(request, tree->depth(node), answer, node);
+    const double share = JudgeChildren(node, tree);
     for (const Proposal& proposal : ProposalsOf(node)) {
-      const double confidence = calibration_.Probability(proposal.confidence);
+      if (tree->FindChild(node, proposal.token) >= 0) continue;
+      const double confidence =
+          share * calibration_.Probability(proposal.confidence);
       grower_.Offer(node, proposal.token,
-                    static_cast<float>(tree.score(node) * confidence),
+                    static_cast<float>(tree->score(node) * confidence),
                     request.source);
     }
+  }
+}
+
+double ModelDrafter::ConfidenceOf(int32_t node, Token token) const {
+  for (const Proposal& proposal : ProposalsOf(node)) {
+    if (proposal.token == token)
+      return calibration_.Probability(proposal.confidence);
+  }
+  return kUnproposed;
+}
+
+// Scores the children that are there anew. Returns what is left for the
+// network's own proposals, as a factor of their confidence.
+double ModelDrafter::JudgeChildren(int32_t node, TokenTree* tree) {
+  double own_left = 1.0;
+  double left = 1.0;
+  if (tree->score(node) <= 0.0f) return 1.0;
+  for (int32_t child = tree->first_child(node); child >= 0;
+       child = tree->next_sibling(child)) {
+    const Judgement judgement = {
+        .parent_id = tree->id(node),
+        .token = tree->token(child),
+        .others = tree->score(child) / tree->score(node),
+        .own = ConfidenceOf(node, tree->token(child))};
+    if (judgement.others <= 0.0) continue;
+    if (judgements_.size() < judgements_.capacity())
+      judgements_.push_back(judgement);
+    const double mixed =
+        std::min(left, mixer_.Mix(judgement.others, judgement.own));
+    Rescale(child, mixed / judgement.others, tree);
+    left -= mixed;
+    own_left -= judgement.own;
+  }
+  return left < own_left ? left / own_left : 1.0;
+}
+
+// Multiplies the scores of `node` and all below it.
+void ModelDrafter::Rescale(int32_t node, double factor, TokenTree* tree) {
+  for (int32_t below = node; below < tree->size(); ++below) {
+    const int32_t parent = tree->parent(below);
+    double& here = factors_[static_cast<size_t>(below)];
+    here = below == node    ? factor
+           : parent >= node ? factors_[static_cast<size_t>(parent)]
+                            : 1.0;
+    tree->set_score(below, static_cast<float>(tree->score(below) * here));
+  }
+}
+
+// The best that are each worth their place in the pass.
+void ModelDrafter::DropUnworthy(const TreeBudget& budget, TokenTree* tree) {
+  if (judgements_.empty()) return;
+  scores_.clear();
+  for (int32_t node = 1; node < tree->size(); ++node)
+    scores_.push_back(tree->score(node));
+  std::sort(scores_.begin(), scores_.end(), std::greater<float>());
+  size_t num_worthy = 0;
+  while (num_worthy < scores_.size() &&
+         scores_[num_worthy] >=
+             budget.ScoreNeeded(static_cast<int32_t>(num_worthy) + 1))
+    ++num_worthy;
+  if (num_worthy == scores_.size()) return;
+  // Equal scores go together.
+  tree->Prune(std::nextafter(scores_[num_worthy],
+                             std::numeric_limits<float>::infinity()),
+              &renumbered_);
+  runner_->Renumber(renumbered_);
+  for (size_t node = 0; node < renumbered_.size(); ++node) {
+    if (renumbered_[node] < 0) continue;
+    const size_t to = static_cast<size_t>(renumbered_[node]);
+    num_proposals_[to] = num_proposals_[node];
+    std::copy_n(
+        proposals_.begin() + static_cast<ptrdiff_t>(node * kMaxProposals),
+        kMaxProposals,
+        proposals_.begin() + static_cast<ptrdiff_t>(to * kMaxProposals));
   }
 }
 
@@ -248,14 +335,14 @@ absl::Span<const ModelDrafter::Proposal> ModelDrafter::ProposalsOf(
 
 // ---- After the round --------------------------------------------------------
 
-void ModelDrafter::Accept(absl::Span<const Token>, const TokenTree&,
+void ModelDrafter::Accept(absl::Span<const Token>, const TokenTree& tree,
                           const Walk& walk, const WalkFeatures&) {
-  if (has_drafted_ && runner_->has_fed()) Learn(walk);
+  if (has_drafted_ && runner_->has_fed()) Learn(tree, walk);
   has_drafted_ = false;
   runner_->Commit(walk);
 }
 
-void ModelDrafter::Learn(const Walk& walk) {
+void ModelDrafter::Learn(const TokenTree& tree, const Walk& walk) {
   for (size_t i = 0; i < walk.nodes.size(); ++i) {
     if (!runner_->IsFed(walk.nodes[i])) break;
     const absl::Span<const Proposal> proposals = ProposalsOf(walk.nodes[i]);
@@ -268,6 +355,11 @@ void ModelDrafter::Learn(const Walk& walk) {
     const bool is_right =
         !proposals.empty() && proposals[0].token == walk.tokens[i];
     first_rate_ += ((is_right ? 1.0 : 0.0) - first_rate_) * kFirstRateStep;
+    for (const Judgement& judgement : judgements_) {
+      if (judgement.parent_id != tree.id(walk.nodes[i])) continue;
+      mixer_.Learn(judgement.others, judgement.own,
+                   judgement.token == walk.tokens[i]);
+    }
   }
 }
 

@@ -15,6 +15,7 @@
 #include "src/speculate/acceptance.h"
 #include "src/speculate/draft_runner.h"
 #include "src/speculate/drafter.h"
+#include "src/speculate/mixer.h"
 #include "src/speculate/sampled_drafter.h"
 #include "src/speculate/tree_grower.h"
 
@@ -35,6 +36,10 @@ struct ModelDrafterOptions {
 // (Svirschevski et al. 2024, algorithm 1), stopped by the marginal worth of
 // tree_budget.h. With noise, children are the best under the noise that the
 // target will draw with. Its network draws sampled guesses too.
+//
+// Guesses of others that are in the tree already cost it nothing to judge, as
+// their nodes are fed together: both opinions are mixed, and what is then not
+// worth verifying is dropped.
 class ModelDrafter : public Drafter {
  public:
   // Errors: RESOURCE_EXHAUSTED.
@@ -77,11 +82,15 @@ class ModelDrafter : public Drafter {
   double GainOf(const TreeBudget& budget, const TokenTree& tree,
                 int32_t node) const;
   void PlanLevel(const DraftRequest& request, const TokenTree& tree);
-  void TakeAnswers(const DraftRequest& request, const TokenTree& tree);
+  void TakeAnswers(const DraftRequest& request, TokenTree* tree);
+  double JudgeChildren(int32_t node, TokenTree* tree);
+  double ConfidenceOf(int32_t node, Token token) const;
+  void Rescale(int32_t node, double factor, TokenTree* tree);
+  void DropUnworthy(const TreeBudget& budget, TokenTree* tree);
   void Propose(const DraftRequest& request, int32_t depth, size_t answer,
                int32_t node);
   absl::Span<const Proposal> ProposalsOf(int32_t node) const;
-  void Learn(const Walk& walk);
+  void Learn(const TokenTree& tree, const Walk& walk);
 
   const ModelDrafterOptions options_;
   const std::unique_ptr<DraftRunner> runner_;
@@ -89,6 +98,7 @@ class ModelDrafter : public Drafter {
 
   // What was learnt.
   Calibration calibration_;
+  Mixer mixer_;
   double first_rate_;  // how often its first proposal is right
 
   // This round.
@@ -97,6 +107,17 @@ class ModelDrafter : public Drafter {
   std::vector<Proposal> proposals_;     // [tree node, kMaxProposals]
   std::vector<int32_t> num_proposals_;  // [tree node]
   TreeGrower grower_;
+  // A guess of another drafter, and what both thought of it.
+  struct Judgement {
+    int32_t parent_id;
+    Token token;
+    double others;
+    double own;
+  };
+  std::vector<Judgement> judgements_;
+  std::vector<float> scores_;        // scratch
+  std::vector<double> factors_;      // scratch, [tree node]
+  std::vector<int32_t> renumbered_;  // scratch
 
   // The next pass, or the one that was stopped: tree nodes.
   std::vector<int32_t> level_;

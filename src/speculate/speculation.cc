@@ -16,8 +16,8 @@ constexpr double kFade = 0.93;  // a round, as the planner fades
 // right, one step each.
 constexpr double kModelPriorRounds = 2.0;
 constexpr double kModelPriorTokens = 2.0;
-// Free guesses that a model goes on from.
-constexpr double kSureScore = 0.7;
+// Free guesses that a model judges.
+constexpr double kSureScore = 0.2;
 
 // Nodes of a pass that samples, as far as its time is looked up.
 constexpr int32_t kMaxDraftWidth = 16;

@@ -13,10 +13,12 @@ TokenTree::TokenTree(int32_t max_nodes) : max_nodes_(max_nodes) {
 }
 
 void TokenTree::Reset(Token root) {
+  next_id_ = 1;
   num_branches_ = 0;
   tokens_.assign(1, root);
   depths_.assign(1, 0);
-  nodes_.assign(1, {.parent = -1,
+  nodes_.assign(1, {.id = 0,
+                    .parent = -1,
                     .order = 0,
                     .first_child = -1,
                     .last_child = -1,
@@ -41,21 +43,44 @@ int32_t TokenTree::AddNode(int32_t parent, Token token, float score,
     return existing;
   }
   const int32_t node = size();
-  Node& above = nodes_[Index(parent)];
+  tokens_.push_back(token);
+  depths_.push_back(depth(parent) + 1);
+  nodes_.push_back(
+      {.id = next_id_++, .parent = parent, .score = score, .source = source});
+  Link(node);
+  return node;
+}
+
+void TokenTree::Link(int32_t node) {
+  Node& linked = nodes_[Index(node)];
+  Node& above = nodes_[Index(linked.parent)];
   const int32_t before = above.last_child;
   (before < 0 ? above.first_child : nodes_[Index(before)].next_sibling) = node;
   above.last_child = node;
-  if (parent != node - 1) ++num_branches_;
-  tokens_.push_back(token);
-  depths_.push_back(depth(parent) + 1);
-  nodes_.push_back({.parent = parent,
-                    .order = before < 0 ? 0 : nodes_[Index(before)].order + 1,
-                    .first_child = -1,
-                    .last_child = -1,
-                    .next_sibling = -1,
-                    .score = score,
-                    .source = source});
-  return node;
+  linked.order = before < 0 ? 0 : nodes_[Index(before)].order + 1;
+  linked.first_child = linked.last_child = linked.next_sibling = -1;
+  if (linked.parent != node - 1) ++num_branches_;
+}
+
+void TokenTree::Prune(float least_score, std::vector<int32_t>* renumbered) {
+  renumbered->assign(nodes_.size(), -1);
+  (*renumbered)[0] = 0;
+  nodes_[0].first_child = nodes_[0].last_child = -1;
+  num_branches_ = 0;
+  int32_t num_kept = 1;
+  for (int32_t node = 1; node < size(); ++node) {
+    Node moved = nodes_[Index(node)];
+    moved.parent = (*renumbered)[Index(moved.parent)];
+    if (moved.parent < 0 || moved.score < least_score) continue;
+    (*renumbered)[Index(node)] = num_kept;
+    tokens_[Index(num_kept)] = token(node);
+    depths_[Index(num_kept)] = depth(node);
+    nodes_[Index(num_kept)] = moved;
+    Link(num_kept++);
+  }
+  tokens_.resize(Index(num_kept));
+  depths_.resize(Index(num_kept));
+  nodes_.resize(Index(num_kept));
 }
 
 void TokenTree::Shrink(int32_t size) {

@@ -39,6 +39,10 @@ class TokenTree {
                   DraftSource source = 0);
   // Drops all nodes from `size` on.
   void Shrink(int32_t size);
+  // Drops nodes below the root that score less than `least_score`, and what is
+  // below them. (*renumbered)[node] becomes where a node is now; -1: dropped.
+  // Nodes stay in order.
+  void Prune(float least_score, std::vector<int32_t>* renumbered);
 
   int32_t size() const { return static_cast<int32_t>(tokens_.size()); }
   int32_t max_nodes() const { return max_nodes_; }
@@ -54,6 +58,8 @@ class TokenTree {
   // The sum of all scores: tokens that a round is predicted to bring.
   double ExpectedTokens() const;
   DraftSource source(int32_t node) const { return nodes_[Index(node)].source; }
+  // Its name until the next Reset, whatever is dropped. Grows with the node.
+  int32_t id(int32_t node) const { return nodes_[Index(node)].id; }
   // How many siblings were proposed before it.
   int32_t order(int32_t node) const { return nodes_[Index(node)].order; }
   // Children in the order of proposal; -1: none, or no more.
@@ -77,6 +83,7 @@ class TokenTree {
 
  private:
   struct Node {
+    int32_t id;
     int32_t parent;
     int32_t order;
     int32_t first_child;
@@ -85,9 +92,12 @@ class TokenTree {
     float score;
     DraftSource source;
   };
+  // Makes the last node the last child of its parent.
+  void Link(int32_t node);
   static size_t Index(int32_t node) { return static_cast<size_t>(node); }
 
   const int32_t max_nodes_;
+  int32_t next_id_ = 0;
   int32_t num_branches_ = 0;  // nodes whose parent is not the node before them
   std::vector<Token> tokens_;
   std::vector<int32_t> depths_;

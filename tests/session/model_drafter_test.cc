@@ -161,6 +161,56 @@ TEST_F(ModelDrafterTest, GoesOnFromTheNodesOfOthers) {
   EXPECT_EQ(tree.source(child), 1);
 }
 
+// Both opinions count: what the network would say too gains, what it would not
+// say loses, with all that hangs from it.
+TEST_F(ModelDrafterTest, JudgesTheGuessesOfOthers) {
+  const std::vector<Token> text = Text(40);
+  const Token own = Draft(*MakeDrafter(), text, kChain).token(1);
+  const Token strange = own == 150 ? 151 : 150;
+  const auto judge = [&](Token token) {
+    TokenTree tree(16);
+    tree.Reset(text.back());
+    tree.AddNode(tree.AddNode(0, token, 0.6f, 0), 7, 0.3f, 0);
+    DraftRequest request;
+    request.text = text;
+    request.budget = kTree;
+    request.source = 1;
+    EXPECT_TRUE(MakeDrafter()->Draft(request, &tree).ok());
+    EXPECT_EQ(tree.token(1), token);
+    EXPECT_LE(tree.score(2), tree.score(1));
+    return tree.score(1);
+  };
+  EXPECT_LT(judge(strange), 0.2f);
+  EXPECT_GT(judge(own), judge(strange));
+}
+
+TEST_F(ModelDrafterTest, DropsGuessesOfOthersThatItMakesUnworthy) {
+  const std::vector<Token> text = Text(40);
+  const auto drafter = MakeDrafter();
+  Draft(*drafter, text, kChain);  // passes are timed, so drafting is cheap
+  TokenTree tree(16);
+  tree.Reset(text.back());
+  const int32_t strange = tree.AddNode(0, 150, 0.6f, 0);
+  tree.AddNode(strange, 151, 0.5f, 0);
+  // A row is worth a third of a token; drafting costs nothing beside that.
+  std::vector<double> seconds;
+  for (int rows = 0; rows < 17; ++rows) seconds.push_back(1e6 * rows);
+  DraftRequest request;
+  request.text = text;
+  request.budget = kTree;
+  request.budget.tokens_per_second = 3e-7;
+  request.budget.pass_seconds = seconds;
+  request.source = 1;
+  ASSERT_TRUE(drafter->Draft(request, &tree).ok());
+  EXPECT_EQ(tree.FindChild(0, 150), -1);
+
+  // What it had fed of them is forgotten: the next round drafts as ever.
+  std::vector<Token> next_text = text;
+  Accept(*drafter, tree, 0, 9, &next_text);
+  EXPECT_EQ(Tokens(Draft(*drafter, next_text, kChain)),
+            Tokens(Draft(*MakeDrafter(), next_text, kChain)));
+}
+
 // A text that is not followed is read from a little way back, and one that has
 // outgrown the drafter's own context is read anew, once.
 TEST_F(ModelDrafterTest, JoinsALongTextLateAndAgainWhereItIsFull) {

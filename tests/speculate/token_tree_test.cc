@@ -95,6 +95,36 @@ TEST(TokenTree, ShrinksToWhatItWas) {
   EXPECT_EQ(tree.next_sibling(left), 3);
 }
 
+TEST(TokenTree, PrunesToTheTreeOfWhatScoresEnough) {
+  TokenTree tree(8);
+  tree.Reset(1);
+  const int32_t first = tree.AddNode(0, 2, 0.1f);
+  tree.AddNode(first, 3, 0.09f);
+  const int32_t second = tree.AddNode(0, 4, 0.8f);
+  const int32_t below = tree.AddNode(second, 5, 0.7f);
+  tree.AddNode(second, 6, 0.05f);
+  const int32_t id = tree.id(below);
+  std::vector<int32_t> renumbered;
+
+  tree.Prune(0.5f, &renumbered);
+  EXPECT_THAT(renumbered, ElementsAre(0, -1, -1, 1, 2, -1));
+  EXPECT_THAT(tree.tokens(), ElementsAre(1, 4, 5));
+  EXPECT_THAT(tree.depths(), ElementsAre(0, 1, 2));
+  EXPECT_TRUE(tree.is_chain());
+  EXPECT_EQ(tree.first_child(0), 1);
+  EXPECT_EQ(tree.next_sibling(1), -1);
+  EXPECT_EQ(tree.order(1), 0);
+  EXPECT_EQ(tree.parent(2), 1);
+  EXPECT_EQ(tree.id(2), id);
+
+  // It grows on, and names are not given twice.
+  const int32_t added = tree.AddNode(0, 7, 0.6f);
+  EXPECT_EQ(added, 3);
+  EXPECT_EQ(tree.next_sibling(1), 3);
+  EXPECT_GT(tree.id(added), 5);
+  EXPECT_FALSE(tree.is_chain());
+}
+
 TEST(TokenTree, GivesThePathBelowTheRoot) {
   TokenTree tree(8);
   tree.Reset(1);
