@@ -573,11 +573,11 @@ typedef struct specinfer_logit_bias {
  * RATIO and WITHOUT_REPLACEMENT verify guesses that a draft model, or the
  * model's own first layers (EARLY_EXIT), draws from its own law; nothing is
  * looked up: with NGRAM they are INVALID_ARGUMENT. Their text depends on who
- * guesses and how many: with AUTO on measured time too, otherwise the same calls
- * give the same text. Their laws take memory when such an answer first starts,
- * up to 64 floats for each token of both vocabularies (fewer with a smaller
- * max_tree_nodes): RESOURCE_EXHAUSTED if there is none. At temperature 0 each
- * is MATCH.
+ * guesses and how many: with AUTO on measured time too, otherwise the same
+ * calls give the same text. Their laws take memory when such an answer first
+ * starts, up to 64 floats for each token of both vocabularies (fewer with a
+ * smaller max_tree_nodes): RESOURCE_EXHAUSTED if there is none. At temperature
+ * 0 each is MATCH.
  */
 #define SPECINFER_VERIFIER_MATCH                \
   0 /* those the model draws itself, with noise \
