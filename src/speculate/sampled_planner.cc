@@ -49,8 +49,10 @@ Plan SampledPlanner::Next(const PlanRequest& request,
     plan.strategy = Strategy::kDraft;
   TreeBudget limits = plan.budget;
   limits.max_children = plan.strategy == Strategy::kTree ? kMaxChildren : 1;
-  if (limits.max_depth < 1 || limits.max_nodes < 2)
-    return DecodePlainly(request, "there is no room for guesses");
+  if (limits.max_depth < 1 || limits.max_nodes < 2) {
+    BuildRoot();  // the answer has no room for guesses
+    return plan;
+  }
   if (plan.is_forced || request.shape.nodes > 0) {
     BuildFixed(limits, request.shape.nodes);
   } else {
@@ -72,8 +74,12 @@ Plan SampledPlanner::DecodePlainly(PlanRequest request, const char* reason) {
   request.strategy = Strategy::kOff;
   Plan plan = guard_.Next(request);
   plan.reason = reason;
-  tree_.Build([](int32_t, int32_t) { return 0.0; }, {});
+  BuildRoot();
   return plan;
+}
+
+void SampledPlanner::BuildRoot() {
+  tree_.Build([](int32_t, int32_t) { return 0.0; }, {});
 }
 
 // By the prior, which is the same in every round.

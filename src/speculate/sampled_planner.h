@@ -44,6 +44,7 @@ class SampledPlanner {
 
  private:
   Plan DecodePlainly(PlanRequest request, const char* reason);
+  void BuildRoot();
   void BuildFixed(TreeBudget limits, int32_t num_nodes);
 
   Planner guard_;
