@@ -568,14 +568,23 @@ typedef struct specinfer_logit_bias {
   5 /* chains of the model's own first \
        layers */
 
-/* Which guesses are kept. Others than MATCH are UNIMPLEMENTED in this version.
+/* Which guesses are kept. The law of the text is the same with each.
+ *
+ * RATIO and WITHOUT_REPLACEMENT verify guesses that a draft model, or the
+ * model's own first layers (EARLY_EXIT), draws from its own law; nothing is
+ * looked up: with NGRAM they are INVALID_ARGUMENT. Their text depends on who
+ * guesses and how many: with AUTO on measured time too, otherwise the same
+ * calls give the same text. Their laws take memory when such an answer first
+ * starts, up to 64 floats for each token of both vocabularies (fewer with a
+ * smaller max_tree_nodes): RESOURCE_EXHAUSTED if there is none. At temperature
+ * 0 each is MATCH.
  */
 #define SPECINFER_VERIFIER_MATCH                \
   0 /* those the model draws itself, with noise \
        that belongs to seed, stream and place */
-#define SPECINFER_VERIFIER_RATIO              \
-  1 /* ratio test of sampled chains: the same \
-       law, another text per strategy */
+#define SPECINFER_VERIFIER_RATIO             \
+  1 /* the ratio test of chains (speculative \
+       sampling); TREE makes chains too */
 #define SPECINFER_VERIFIER_WITHOUT_REPLACEMENT \
   2 /* the same for trees whose siblings are drawn without replacement */
 
@@ -686,7 +695,8 @@ typedef struct specinfer_event {
 /* Begins an answer to the session's content. An answer still in progress ends
  * where it is: the new request supersedes it. `config` may be NULL.
  * Errors: INVALID_ARGUMENT (names the field), FAILED_PRECONDITION (the session
- * is empty). */
+ * is empty, or has no draft model that the strategy and verifier need),
+ * RESOURCE_EXHAUSTED (memory that the strategy or verifier takes). */
 SPECINFER_API specinfer_status specinfer_session_start(
     specinfer_session* session, const specinfer_generation_config* config);
 /* As start, after taking the last answer back; the random numbers are those of

@@ -32,9 +32,8 @@ SampledPlanner::SampledPlanner(const PlannerOptions& options, PassTimes* times)
       prior_(kLearntDepth, kMaxChildren),
       tree_(GuardOptions(options).max_nodes) {}
 
-void SampledPlanner::Begin(Verifier verifier, const TreeSize& size) {
+void SampledPlanner::Begin(Verifier verifier) {
   verifier_ = verifier;
-  size_ = size;
   guard_.Begin();
   acceptance_.Forget(kForgetAnswer);
 }
@@ -49,13 +48,15 @@ Plan SampledPlanner::Next(const PlanRequest& request,
   if (verifier_ == Verifier::kRatio && plan.strategy == Strategy::kTree)
     plan.strategy = Strategy::kDraft;
   TreeBudget limits = plan.budget;
-  limits.max_depth = std::min(limits.max_depth, kMaxDepth);
   limits.max_children = plan.strategy == Strategy::kTree ? kMaxChildren : 1;
-  if (limits.max_depth < 1 || limits.max_nodes < 2)
-    return DecodePlainly(request, "there is no room for guesses");
-  if (plan.is_forced || size_.num_nodes > 0 || size_.depth > 0) {
-    BuildFixed(limits, plan.is_forced ? prior_ : acceptance_);
+  if (limits.max_depth < 1 || limits.max_nodes < 2) {
+    BuildRoot();  // the answer has no room for guesses
+    return plan;
+  }
+  if (plan.is_forced || request.shape.nodes > 0) {
+    BuildFixed(limits, request.shape.nodes);
   } else {
+    limits.max_depth = std::min(limits.max_depth, kMaxDepth);
     const TreeChoice choice = ChooseTree(
         [this](int32_t depth, int32_t order) {
           return acceptance_.Probability(depth, order);
@@ -73,25 +74,23 @@ Plan SampledPlanner::DecodePlainly(PlanRequest request, const char* reason) {
   request.strategy = Strategy::kOff;
   Plan plan = guard_.Next(request);
   plan.reason = reason;
-  tree_.Build([](int32_t, int32_t) { return 0.0; }, {});
+  BuildRoot();
   return plan;
 }
 
-void SampledPlanner::BuildFixed(TreeBudget limits,
-                                const PositionalAcceptance& acceptance) {
-  const bool is_chain = limits.max_children == 1;
-  int32_t num_nodes = size_.num_nodes;
+void SampledPlanner::BuildRoot() {
+  tree_.Build([](int32_t, int32_t) { return 0.0; }, {});
+}
+
+// By the prior, which is the same in every round.
+void SampledPlanner::BuildFixed(TreeBudget limits, int32_t num_nodes) {
   if (num_nodes == 0)
-    num_nodes = !is_chain          ? kTreeNodes
-                : size_.depth == 0 ? kChainNodes
-                                   : size_.depth + 1;
+    num_nodes = limits.max_children == 1 ? kChainNodes : kTreeNodes;
   limits.max_nodes = std::min(limits.max_nodes, num_nodes);
-  if (size_.depth > 0)
-    limits.max_depth = std::min(limits.max_depth, size_.depth);
   limits.tokens_per_second = 0.0;  // nodes cost nothing
   tree_.Build(
-      [&acceptance](int32_t depth, int32_t order) {
-        return acceptance.Probability(depth, order);
+      [this](int32_t depth, int32_t order) {
+        return prior_.Probability(depth, order);
       },
       limits);
 }

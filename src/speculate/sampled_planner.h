@@ -14,25 +14,19 @@
 
 namespace specinfer {
 
-// 0: chosen for the caller.
-struct TreeSize {
-  int32_t num_nodes = 0;  // the root included
-  int32_t depth = 0;
-};
-
-// The caller's choice of a strategy has the same shape in every round (unless
-// the end of the answer is near), so that its text can be had again. Strategy
-// kAuto takes the shape of most tokens per second, by what was accepted at each
-// place and what passes take (Sequoia, Chen et al. 2024), and a Planner watches
-// whether that is what comes of it: a round of one node, plain decoding, is
-// always among the choices. Not thread-safe.
+// A strategy that the caller chose gets the same shape in every round, but
+// where the end of the answer is near, so that its text can be had again. kAuto
+// gets the shape of most tokens per second, by what was accepted at each place
+// and what passes take (Sequoia, Chen et al. 2024), unless the caller chose
+// one, and a Planner watches whether that is what comes of it: a round of one
+// node, plain decoding, is always among the choices. Not thread-safe.
 class SampledPlanner {
  public:
   // `times`: of the target's passes; must outlive it.
   SampledPlanner(const PlannerOptions& options, PassTimes* times);
 
   // An answer begins. REQUIRES: verifier is not kMatch.
-  void Begin(Verifier verifier, const TreeSize& size = {});
+  void Begin(Verifier verifier);
   // The plan of the next round; shape() is then its tree. `draft_seconds[n]`:
   // of a draft's pass over n nodes, n from 1 on; empty: nobody can draft.
   Plan Next(const PlanRequest& request, absl::Span<const double> draft_seconds);
@@ -50,11 +44,11 @@ class SampledPlanner {
 
  private:
   Plan DecodePlainly(PlanRequest request, const char* reason);
-  void BuildFixed(TreeBudget limits, const PositionalAcceptance& acceptance);
+  void BuildRoot();
+  void BuildFixed(TreeBudget limits, int32_t num_nodes);
 
   Planner guard_;
   Verifier verifier_ = Verifier::kRatio;
-  TreeSize size_;
   PositionalAcceptance acceptance_;   // learnt
   const PositionalAcceptance prior_;  // before anything was
   PositionalTree tree_;

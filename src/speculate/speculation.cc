@@ -48,7 +48,7 @@ void Speculation::Begin(const SpeculationRequest& request) {
     planner_.Begin();
     return;
   }
-  sampled_planner_->Begin(request.verifier, request.tree_size);
+  sampled_planner_->Begin(request.verifier);
   for (const Member& member : members_) {
     SampledDrafter* const sampled = member.drafter->sampled();
     if (sampled != nullptr) sampled->Begin(*request.sampling, request.allowed);

@@ -31,7 +31,6 @@ struct SpeculationRequest {
   // Not kMatch: guesses are sampled, with `sampling`, from tokens in `allowed`;
   // both are needed by Begin alone.
   Verifier verifier = Verifier::kMatch;
-  TreeSize tree_size;  // of sampled guesses
   const SamplingOptions* sampling = nullptr;
   absl::Span<const uint64_t> allowed;
 };

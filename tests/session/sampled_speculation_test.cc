@@ -475,33 +475,62 @@ TEST(SampledSpeculation, EndsAtStopStringsAndLimits) {
 }
 
 // The first token, when one is banned: what was banned is drawn again from the
-// law of the others.
+// law of the others. (A draft that is the target would hide a mistake here.)
 TEST(SampledSpeculation, HasTheLawOfTheOthersWhereATokenIsBanned) {
+  const Setting setting = {kRatio, Strategy::kEarlyExit};
   const auto scorer = MakeSession({});
-  const std::map<Token, double> law = NextLaw(*scorer, Prompt(), Cool());
-  const Token banned = std::max_element(law.begin(), law.end(),
-                                        [](const auto& a, const auto& b) {
-                                          return a.second < b.second;
-                                        })
-                           ->first;
-  std::map<Text, double> expected;
-  for (const auto& [token, mass] : law)
-    if (token != banned) expected[{token}] = mass;
-  for (const auto& [token, mass] : NextLaw(*scorer, Prompt(), Cool(), banned))
-    expected[{token}] += mass * law.at(banned);
-  for (const Setting& setting : {Setting{kRatio, Strategy::kEarlyExit},
-                                 Setting{kTrees, Strategy::kTree}}) {
-    const auto session = MakeSession(setting);
+  const auto session = MakeSession(setting);
+  const std::map<Token, double> law = NextLaw(*scorer, Prompt(), Hot());
+  for (const auto& [banned, banned_mass] : law) {
+    std::map<Text, double> expected;
+    for (const auto& [token, mass] : law)
+      if (token != banned) expected[{token}] = mass;
+    for (const auto& [token, mass] : NextLaw(*scorer, Prompt(), Hot(), banned))
+      expected[{token}] += mass * banned_mass;
     std::map<Text, int64_t> counts;
     for (uint64_t seed = 1; seed <= 2000; ++seed) {
-      GenerationOptions options = Options(setting, Cool(), 4);
+      GenerationOptions options = Options(setting, Hot(), 2);
       options.sampling.seed = seed;
       options.banned_strings = {
           std::string(session->model().tokenizer().TokenBytes(banned, false))};
       ++counts[{Generate(*session, Prompt(), options)[Prompt().size()]}];
     }
-    EXPECT_LT(DeviationOf(counts, expected), kFiveSigma);
+    EXPECT_LT(DeviationOf(counts, expected), kFiveSigma) << banned;
   }
+}
+
+TEST(SampledSpeculation, AFailedDraftCostsOneRound) {
+  FaultPlan faults;
+  const auto engine = MakeFaultyEngine(&faults);
+  const Setting setting = {kRatio, Strategy::kDraft};
+  const GenerationOptions options = Options(setting, Hot(), 41);
+  const auto run = [&](long fails_at, uint64_t* num_errors) {
+    const auto session = MakeSession(setting, engine);
+    faults.num_ops = 0;
+    faults.fails_at = fails_at;
+    EXPECT_TRUE(session->SetPromptTokens(Prompt()).ok());
+    EXPECT_TRUE(session->Start(options).ok());
+    absl::StatusOr<Event> event;
+    do {
+      event = session->Step(0);
+    } while (event.ok() && event->state != StepState::kDone);
+    faults.fails_at = -1;
+    *num_errors = session->speculation_statistics().drafters.back().num_errors;
+    return session->speculation_statistics().num_rounds;
+  };
+  uint64_t num_errors = 0;
+  const uint64_t num_rounds = run(-1, &num_errors);
+  ASSERT_EQ(num_errors, 0u);
+  const long num_ops = faults.num_ops;
+  int num_failed_drafts = 0;
+  for (long op = num_ops / 4; op < num_ops / 2; op += 7) {
+    const uint64_t num_rounds_then = run(op, &num_errors);
+    if (num_errors == 0) continue;
+    ++num_failed_drafts;
+    EXPECT_EQ(num_errors, 1u);
+    EXPECT_LE(num_rounds_then, num_rounds + 1) << "op " << op;
+  }
+  EXPECT_GT(num_failed_drafts, 5);
 }
 
 TEST(SampledSpeculation, AFailureAtAnyOpLeavesTheLastCommit) {

@@ -157,6 +157,20 @@ class CommandLine(unittest.TestCase):
             for strategy in STRATEGIES[1:]:
                 self.assertEqual(tokens(strategy), expected, (strategy, temperature))
 
+    def test_verifiers_by_ratio_keep_what_a_draft_samples(self):
+        for verifier in ("ratio", "without-replacement"):
+            options = ("-d", MODEL, "--strategy", "tree", "--verifier", verifier, "--temperature", 0.9, "--seed", 3,
+                       "-n", 40, "--ignore-end", "--json")
+            answer = json.loads(self.succeed(generate(*options)))
+            self.assertEqual(len(answer["tokens"]), 40)
+            # A model that is its own draft model guesses right.
+            self.assertLess(answer["rounds"], 20)
+            self.assertEqual(json.loads(self.succeed(generate(*options)))["tokens"], answer["tokens"])
+            self.assert_one_line_error(generate("--strategy", "ngram", "--verifier", verifier, "--temperature", 0.9),
+                                       "not sampled")
+            _, data, _ = self.explain("--strategy", "tree", "--verifier", verifier, "--temperature", 0.9)
+            self.assertEqual(data["verifier"], verifier)
+
     def test_generate_json_says_what_became_of_the_guesses(self):
         answer = json.loads(self.succeed(generate("-d", MODEL, "--strategy", "draft", "-n", 40, "--ignore-end", "--json")))
         speculation = answer["speculation"]

@@ -61,7 +61,8 @@ void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options) {
                   "Most guesses in a row; 0: as many as pay");
   verb.add_option("--verifier", options.verifier,
                   "Which guesses are kept: match (the text is the same with "
-                  "every strategy), ratio or without-replacement (the law is)")
+                  "every strategy), ratio or without-replacement (the law is; "
+                  "guesses are sampled, by --draft or early-exit)")
       ->capture_default_str();
   verb.add_option("--objective", options.objective,
                   "What auto makes the most of: speed, or energy")

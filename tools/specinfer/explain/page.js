@@ -34,7 +34,7 @@ function showTotals() {
   const numKept = sum(rounds.map((round) => keptNodes(round).length));
   const speed = data.num_tokens / data.decode_seconds;
   byId("subtitle").textContent = `${data.model}${data.draft ? ` with ${data.draft} guessing ahead` : ""}`
-    + ` · strategy ${data.strategy} · temperature ${+data.temperature.toFixed(3)} · seed ${data.seed} · ${data.threads} threads`;
+    + ` · strategy ${data.strategy} · verifier ${data.verifier} · temperature ${+data.temperature.toFixed(3)} · seed ${data.seed} · ${data.threads} threads`;
   byId("figures").append(
     figure(fixed(speed, 1), "", "tokens per second", Number.isFinite(gain.plainSpeed) ? `plain decoding: ${fixed(gain.plainSpeed, 1)}` : ""),
     figure(fixed(data.num_tokens / rounds.length, 2), "", "tokens per round", `${count(data.num_tokens)} tokens in ${count(rounds.length)} rounds`),
