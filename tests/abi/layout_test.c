@@ -89,7 +89,7 @@ SIZE(specinfer_logit_bias, 8);
 FIELD(specinfer_logit_bias, token, 0);
 FIELD(specinfer_logit_bias, bias, 4);
 
-SIZE(specinfer_generation_config, 144);
+SIZE(specinfer_generation_config, 152);
 FIELD(specinfer_generation_config, struct_size, 0);
 FIELD(specinfer_generation_config, max_tokens, 4);
 FIELD(specinfer_generation_config, temperature, 8);
