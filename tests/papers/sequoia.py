@@ -119,7 +119,7 @@ def measure_trees(runner):
         for size, depth in [(size, 0) for size in SIZES] + list(PROBES):
             if not runner.has_time(0.45) and index > 0:
                 continue
-            words = ["--tree-nodes", size, "--tree-depth", depth or size - 1]
+            words = ["--tree-size", size, "--tree-depth", depth or size - 1]
             _, rounds = runner.generate(prompt, "--temperature", arguments.temperature, *words)
             num_tokens = max(num_tokens, note_ranks(rounds, ranks))
             if depth == 0:
@@ -186,7 +186,7 @@ def measure_verifiers(runner):
                 if num_rounds > 0 and not runner.has_time(0.75):
                     break
                 try:
-                    _, rounds = runner.generate(prompt, "--temperature", temperature, "--verifier", verifier, "--tree-nodes",
+                    _, rounds = runner.generate(prompt, "--temperature", temperature, "--verifier", verifier, "--tree-size",
                                                 VERIFIED_NODES, "--tree-depth", VERIFIED_NODES - 1, strategy=strategy)
                 except Refused as refusal:
                     table[verifier][temperature] = str(refusal)
@@ -222,7 +222,7 @@ def measure_sizes(runner):
     arguments = runner.arguments
     arms = {"chosen": ["--strategies", "off,tree,auto"]}
     for nodes, depth in FORCED:
-        arms[f"{nodes} nodes, {depth} deep"] = ["--strategies", "off,tree", "--tree-nodes", nodes, "--tree-depth", depth]
+        arms[f"{nodes} nodes, {depth} deep"] = ["--strategies", "off,tree", "--tree-size", nodes, "--tree-depth", depth]
     ratios, rates = {}, {}
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as prompts:
         prompts.writelines(json.dumps({"user": prompt}) + "\n" for prompt in PROMPTS)
