@@ -145,8 +145,9 @@ def tree_row(size, rounds, p, all_ranks):
 
 
 def replayed(topology, all_ranks):
-    results = [positional_trees.replay(topology, ranks) for ranks in all_ranks]
-    return sum(tokens for tokens, _, _ in results) / sum(rounds for _, rounds, _ in results)
+    # As one text, so that the ends of texts cut off one round and not one for each.
+    num_tokens, num_rounds, _ = positional_trees.replay(topology, [rank for ranks in all_ranks for rank in ranks])
+    return num_tokens / num_rounds
 
 
 def describe_trees(rows, p, all_ranks):
@@ -176,42 +177,38 @@ def judge_trees(rows):
 # ---- Verifiers ----
 
 def measure_verifiers(runner):
-    """{verifier: {temperature: tokens per round, or why there are none}}."""
-    table = {}
+    """{(verifier, temperature): tokens per round and nodes, or why there are none}. At temperature 0 all are `match`."""
+    cells = {}
     for verifier, strategy in VERIFIERS.items():
-        table[verifier] = {}
         for temperature in TEMPERATURES:
-            num_tokens = num_rounds = 0
-            for prompt in PROMPTS[:runner.arguments.limit]:
-                if num_rounds > 0 and not runner.has_time(0.75):
-                    break
-                try:
-                    _, rounds = runner.generate(prompt, "--temperature", temperature, "--verifier", verifier, "--tree-size",
-                                                VERIFIED_NODES, "--tree-depth", VERIFIED_NODES - 1, strategy=strategy)
-                except Refused as refusal:
-                    table[verifier][temperature] = str(refusal)
-                    break
-                num_tokens += sum(turn["tokens"] for turn in rounds)
-                num_rounds += len(rounds)
-            if num_rounds > 0:
-                table[verifier][temperature] = num_tokens / num_rounds
-            elif isinstance(table[verifier].get(0), str):
-                break
+            cells[verifier, temperature] = measure_verifier(runner, verifier, strategy, temperature)
         print(f"verifiers: {verifier}", file=sys.stderr)
-    return table
+    return cells
 
 
-def describe_verifiers(table):
+def measure_verifier(runner, verifier, strategy, temperature):
+    all_rounds = []
+    for prompt in PROMPTS[:runner.arguments.limit]:
+        if all_rounds and not runner.has_time(0.75):
+            break
+        try:
+            all_rounds += runner.generate(prompt, "--temperature", temperature, "--verifier", verifier, "--tree-size",
+                                          VERIFIED_NODES, strategy=strategy)[1]
+        except Refused as refusal:
+            return {"refused": str(refusal)}
+    return {"tokens_per_round": sum(turn["tokens"] for turn in all_rounds) / len(all_rounds),
+            "mean_nodes": statistics.fmean(turn["nodes"] for turn in all_rounds)}
+
+
+def describe_verifiers(cells):
     lines = [f"tokens per round of up to {VERIFIED_NODES} nodes, by verifier and temperature", "",
-             f"{'':34}" + "".join(f"{temperature:>7}" for temperature in TEMPERATURES)]
-    for verifier, cells in table.items():
-        name = f"{verifier} (strategy {VERIFIERS[verifier]})"
-        values = [cells.get(temperature) for temperature in TEMPERATURES]
-        if all(isinstance(value, (str, type(None))) for value in values):
-            lines.append(f"{name:34}  refused: {values[0]}")
-        else:
-            lines.append(f"{name:34}" + "".join(f"{value:7.2f}" if isinstance(value, float) else f"{'-':>7}"
-                                                for value in values))
+             f"{'':34}" + "".join(f"{temperature:>7}" for temperature in TEMPERATURES) + "  nodes"]
+    for verifier, strategy in VERIFIERS.items():
+        mine = [cells[verifier, temperature] for temperature in TEMPERATURES]
+        line = f"{f'{verifier} (strategy {strategy})':34}"
+        line += "".join(f"{cell['tokens_per_round']:7.2f}" if "tokens_per_round" in cell else f"{'-':>7}" for cell in mine)
+        nodes = [cell["mean_nodes"] for cell in mine if "mean_nodes" in cell]
+        lines.append(line + (f"  {statistics.fmean(nodes):.1f}" if nodes else f"  refused: {mine[-1]['refused']}"))
     return lines
 
 
@@ -324,11 +321,10 @@ def main():
             objects += [{"what": "sequoia trees", **row} for row in rows] + [{"what": "sequoia acceptance", "by_order": p}]
             chart = tree_chart(rows)
         if "verifiers" in arguments.parts:
-            table = measure_verifiers(runner)
-            sections.append(describe_verifiers(table))
-            objects += [{"what": "sequoia verifiers", "verifier": verifier, "temperature": temperature,
-                         ("refused" if isinstance(value, str) else "tokens_per_round"): value}
-                        for verifier, cells in table.items() for temperature, value in cells.items()]
+            cells = measure_verifiers(runner)
+            sections.append(describe_verifiers(cells))
+            objects += [{"what": "sequoia verifiers", "verifier": verifier, "temperature": temperature, **cell}
+                        for (verifier, temperature), cell in cells.items()]
         if "sizes" in arguments.parts:
             ratios, rates = measure_sizes(runner)
             sections.append(describe_sizes(ratios, rates))
