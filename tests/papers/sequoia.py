@@ -160,18 +160,18 @@ def describe_trees(rows, p, all_ranks):
         lines.append(f"{row['nodes']:5} {row['predicted']:11.2f} {row['tokens_per_round']:5.2f} {row['mean_nodes']:6.1f}"
                      f" {row['positional_promise']:14.2f} {row['positional_replayed']:9.2f} {row['chains']:>16}"
                      f" {row['chains_promise']:9.2f} {row['chains_replayed']:9.2f} {row['chain_replayed']:9.2f}")
+    # The formula believes that each place is accepted alike; easy places come together.
+    formula = rows[-1]["positional_promise"] / rows[-1]["positional_replayed"]
     return lines + ["", "acceptance by order: " + " ".join(f"{value:.3f}" for value in p) +
-                    f"; of {len(places)} places {100 * known:.0f} % are known"]
+                    f"; of {len(places)} places {100 * known:.0f} % are known, the others count as refused",
+                    f"at {rows[-1]['nodes']} nodes the formula gives {formula:.2f} of what the replay gives"]
 
 
 def judge_trees(rows):
     """(what was judged, whether it holds)."""
     predicted = sum(row["predicted"] * row["rounds"] for row in rows)
     came = sum(row["tokens_per_round"] * row["rounds"] for row in rows)
-    formula = rows[-1]["positional_promise"] / rows[-1]["positional_replayed"]
-    return [(f"predicted tokens are {predicted / came:.3f} of those that came", abs(predicted / came - 1) <= PREDICTED_WITHIN),
-            (f"the formula's tokens at {rows[-1]['nodes']} nodes are {formula:.3f} of those replayed",
-             abs(formula - 1) <= PREDICTED_WITHIN)]
+    return [(f"predicted tokens are {predicted / came:.3f} of those that came", abs(predicted / came - 1) <= PREDICTED_WITHIN)]
 
 
 # ---- Verifiers ----
