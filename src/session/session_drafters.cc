@@ -168,8 +168,6 @@ SpeculationRequest Session::MakeSpeculationRequest() const {
                     .top_p = sampling.top_p,
                     .min_p = sampling.min_p},
           .verifier = generation_.EffectiveVerifier(),
-          .tree_size = {.num_nodes = generation_.tree_shape.nodes,
-                        .depth = generation_.tree_shape.depth},
           .sampling = &sampling,
           .allowed = sampler_->allowed()};
 }
