@@ -161,8 +161,15 @@ typedef struct specinfer_engine_config {
                        uint64_t offset, void* buffer, size_t num_bytes);
   void* file_user_data;
 
-  /* Where measurements may be kept between runs. NULL: nothing is written.
-   * NUL-terminated; copied. */
+  /* A folder, which must exist, where what was measured is kept between runs:
+   * how long passes of each model take on this processor with this many
+   * threads, a kilobyte for each, and nothing of any text. So a first answer
+   * begins with the trees that fit the machine. Read with the first session of
+   * a model; written when the model is destroyed, and between answers at most
+   * every five minutes. Processes may share it. What cannot be read or written
+   * is a line in the log and no error. The text does not depend on it (with
+   * SPECINFER_VERIFIER_MATCH). NULL: nothing is kept. NUL-terminated; copied.
+   */
   const char* cache_directory;
 
   /* "cpu" (also NULL) takes the best instruction set; "cpu-reference",

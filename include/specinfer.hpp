@@ -318,6 +318,15 @@ class Model {
           return specinfer_model_measure(get(), out);
         });
   }
+  // `kind`: SPECINFER_PASS_…
+  Result<specinfer_pass_time> GetPassTime(int32_t kind, uint32_t num_rows,
+                                          uint32_t num_context_tokens) const {
+    return detail::Fill<specinfer_pass_time>(
+        SPECINFER_PASS_TIME_INIT, [&](specinfer_pass_time* out) {
+          return specinfer_model_get_pass_time(get(), kind, num_rows,
+                                               num_context_tokens, out);
+        });
+  }
 
   specinfer_model* get() const { return handle_.get(); }
 

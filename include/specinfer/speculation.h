@@ -109,6 +109,32 @@ SPECINFER_API specinfer_status specinfer_session_get_speculation_statistics(
     specinfer_session* session,
     specinfer_speculation_statistics* out_statistics);
 
+/* ---- What passes take, as plans believe it ------------------------------- */
+
+#define SPECINFER_PASS_TARGET 0     /* of the model */
+#define SPECINFER_PASS_DRAFT 1      /* of it as another's `draft_model` */
+#define SPECINFER_PASS_EARLY_EXIT 2 /* of its first layers alone */
+
+typedef struct specinfer_pass_time {
+  uint32_t struct_size; /* set by SPECINFER_PASS_TIME_INIT */
+  int32_t is_kept;      /* non-zero: cache_directory had an earlier run's */
+  uint64_t num_passes;  /* timed in this process. With nothing kept before, 0
+                           means that `seconds` is a mere guess. */
+  double seconds;
+} specinfer_pass_time;
+#define SPECINFER_PASS_TIME_INIT \
+  { (uint32_t)sizeof(specinfer_pass_time), 0, 0, 0 }
+
+/* What one pass over `num_rows` tokens behind `num_context_tokens` is believed
+ * to take, each row's next token chosen. Learnt while answers are written, by
+ * all sessions of the model, and from specinfer_session_measure_pass() where
+ * num_answer_rows is num_rows. `kind`: SPECINFER_PASS_…
+ * Errors: INVALID_ARGUMENT (num_rows is not 1 to 2^20, num_context_tokens above
+ * 2^30). */
+SPECINFER_API specinfer_status specinfer_model_get_pass_time(
+    const specinfer_model* model, int32_t kind, uint32_t num_rows,
+    uint32_t num_context_tokens, specinfer_pass_time* out_time);
+
 /* ---- Rounds, one by one -------------------------------------------------- */
 
 typedef struct specinfer_round_node {

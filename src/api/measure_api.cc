@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "include/specinfer/speculation.h"
 #include "src/api/arguments.h"
 #include "src/api/edge.h"
 #include "src/api/handles.h"
@@ -20,7 +21,30 @@ constexpr SizedStruct kRates = {
 constexpr SizedStruct kPass = {"specinfer_pass", "out_pass",
                                "SPECINFER_PASS_INIT",
                                SPECINFER_BYTES_UP_TO(specinfer_pass, seconds)};
+constexpr SizedStruct kPassTime = {
+    "specinfer_pass_time", "out_time", "SPECINFER_PASS_TIME_INIT",
+    SPECINFER_BYTES_UP_TO(specinfer_pass_time, seconds)};
 constexpr double kSecondsPerMicro = 1e-6;
+constexpr uint32_t kMaxRows = 1u << 20;
+constexpr uint32_t kMaxContext = 1u << 30;
+
+absl::Status CheckPassTime(int32_t kind, uint32_t num_rows,
+                           uint32_t num_context_tokens) {
+  if (kind < 0 || kind >= static_cast<int32_t>(kNumPassKinds)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kind is ", kind, ", must be a SPECINFER_PASS_..."));
+  }
+  if (num_rows < 1 || num_rows > kMaxRows) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "num_rows is ", num_rows, ", must be from 1 to ", kMaxRows));
+  }
+  if (num_context_tokens > kMaxContext) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("num_context_tokens is ", num_context_tokens,
+                     ", the limit is ", kMaxContext));
+  }
+  return absl::OkStatus();
+}
 
 absl::Status ReadCount(const char* parameter, uint32_t value, int32_t* out) {
   if (value > INT32_MAX) {
@@ -67,6 +91,28 @@ specinfer_status specinfer_model_measure(const specinfer_model* model,
     rates.int8_products_per_second = measured.int8_products_per_second;
     rates.float_products_per_second = measured.float_products_per_second;
     specinfer::WriteSizedStruct(rates, out_rates);
+    return absl::OkStatus();
+  });
+}
+
+specinfer_status specinfer_model_get_pass_time(const specinfer_model* model,
+                                               int32_t kind, uint32_t num_rows,
+                                               uint32_t num_context_tokens,
+                                               specinfer_pass_time* out_time) {
+  return Edge([&]() -> absl::Status {
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(model, "model"));
+    SPECINFER_RETURN_IF_ERROR(
+        specinfer::CheckSizedOutput(out_time, specinfer::kPassTime));
+    SPECINFER_RETURN_IF_ERROR(
+        specinfer::CheckPassTime(kind, num_rows, num_context_tokens));
+    specinfer::KeptTimes& kept =
+        model->model->times(static_cast<specinfer::PassKind>(kind));
+    specinfer_pass_time time = SPECINFER_PASS_TIME_INIT;
+    time.is_kept = kept.begins_with_kept() ? 1 : 0;
+    time.num_passes = kept.times().num_recorded();
+    time.seconds = kept.times().Seconds(static_cast<int32_t>(num_rows),
+                                        num_context_tokens);
+    specinfer::WriteSizedStruct(time, out_time);
     return absl::OkStatus();
   });
 }

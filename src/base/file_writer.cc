@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "src/base/status_macros.h"
 #include <sys/stat.h>
 
 namespace specinfer {
@@ -112,12 +113,17 @@ absl::Status FileWriter::WriteAt(uint64_t offset,
 
 absl::Status FileWriter::Commit() {
   if (fsync(descriptor_) != 0) return SystemError(path_, errno);
+  SPECINFER_RETURN_IF_ERROR(CommitLazily());
+  SyncFolder(path_);
+  return absl::OkStatus();
+}
+
+absl::Status FileWriter::CommitLazily() {
   const int closed = close(std::exchange(descriptor_, -1));
   if (closed != 0) return SystemError(path_, errno);
   if (rename(temporary_path_.c_str(), path_.c_str()) != 0)
     return SystemError(path_, errno);
   temporary_path_.clear();
-  SyncFolder(path_);
   return absl::OkStatus();
 }
 

@@ -32,6 +32,8 @@ class FileWriter {
   // Waits until everything is on the disk and gives the file its name; a file
   // that had it is replaced.
   absl::Status Commit();
+  // The same without waiting: after a power cut the file may be short.
+  absl::Status CommitLazily();
 
  private:
   FileWriter() = default;

@@ -26,6 +26,13 @@ std::vector<uint64_t> AllBits(size_t num_bits) {
 
 }  // namespace
 
+Model::~Model() {
+  // One whose loading failed has none.
+  for (const std::unique_ptr<KeptTimes>& times : times_) {
+    if (times != nullptr) times->KeepAtEnd();
+  }
+}
+
 std::function<bool(float fraction)> LoadOptions::Progress() const {
   return [this](float fraction) {
     if (is_cancelled != nullptr &&
@@ -156,7 +163,10 @@ void Model::PreparePassTimes() {
   const double cache_bytes =
       static_cast<double>(f16_cache_layout_.bytes_per_token());
   const double products = 2.0 * architecture_.heads * architecture_.head_dim;
-  const auto make = [&](const DecoderCut& cut) {
+  const uint64_t fingerprint =
+      engine_->cache_directory.empty() ? 0 : Fingerprint();
+  const auto make = [&](PassKind kind, std::string_view name,
+                        const DecoderCut& cut) {
     const size_t num_layers = cut.num_layers > 0
                                   ? static_cast<size_t>(cut.num_layers)
                                   : weights_.layers.size();
@@ -179,11 +189,17 @@ void Model::PreparePassTimes() {
     prior.context_weight = cache_bytes * part / num_bytes;
     prior.row_context_weight = products * static_cast<double>(num_layers) /
                                kProductsPerSecond / prior.seconds;
-    return std::make_unique<PassTimes>(prior);
+    times_[static_cast<size_t>(kind)] =
+        std::make_unique<KeptTimes>(*engine_, name, fingerprint, prior);
   };
-  pass_times_ = make({});
-  draft_times_ = make(draft_cut());
-  early_exit_times_ = make(early_exit_cut());
+  make(PassKind::kTarget, "target", {});
+  make(PassKind::kDraft, "draft", draft_cut());
+  make(PassKind::kEarlyExit, "early-exit", early_exit_cut());
+}
+
+void Model::KeepTimes() const {
+  for (const std::unique_ptr<KeptTimes>& times : times_)
+    times->KeepAfterAnswer();
 }
 
 absl::StatusOr<MachineRates> Model::Measure() const {

@@ -3,6 +3,7 @@
 #ifndef SPECINFER_SRC_SESSION_MODEL_H_
 #define SPECINFER_SRC_SESSION_MODEL_H_
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -20,7 +21,7 @@
 #include "src/model/architecture.h"
 #include "src/model/model_file.h"
 #include "src/model/weights.h"
-#include "src/speculate/pass_times.h"
+#include "src/session/kept_times.h"
 #include "src/text/chat_template.h"
 #include "src/text/tokenizer.h"
 
@@ -53,8 +54,14 @@ struct MemoryPlan {
   uint64_t total_bytes = 0;  // charged to the budget: not what is mapped
 };
 
+// Whose passes: of the network, of what drafts for a greater one
+// (Model::draft_cut), of what drafts for itself.
+enum class PassKind : int32_t { kTarget = 0, kDraft = 1, kEarlyExit = 2 };
+inline constexpr size_t kNumPassKinds = 3;
+
 class Model {
  public:
+  ~Model();
   static absl::StatusOr<std::shared_ptr<const Model>> Load(
       std::shared_ptr<const Engine> engine, const std::string& path,
       const LoadOptions& options);
@@ -71,11 +78,18 @@ class Model {
     return type == CacheType::kQ8 ? q8_cache_layout_ : f16_cache_layout_;
   }
 
-  // What passes take, learnt by all sessions: of the network, of what drafts
-  // for a greater one (draft_cut), and of what drafts for itself.
-  PassTimes& pass_times() const { return *pass_times_; }
-  PassTimes& draft_times() const { return *draft_times_; }
-  PassTimes& early_exit_times() const { return *early_exit_times_; }
+  // What passes take, learnt by all sessions. What the engine's cache_directory
+  // has of an earlier run is read when first asked for.
+  PassTimes& pass_times() const { return times(PassKind::kTarget).times(); }
+  PassTimes& draft_times() const { return times(PassKind::kDraft).times(); }
+  PassTimes& early_exit_times() const {
+    return times(PassKind::kEarlyExit).times();
+  }
+  KeptTimes& times(PassKind kind) const {
+    return *times_[static_cast<size_t>(kind)];
+  }
+  // An answer has ended.
+  void KeepTimes() const;
   // A draft knows frequent tokens alone: reading the rest of the head costs
   // more than it brings.
   DecoderCut draft_cut() const;
@@ -130,7 +144,7 @@ class Model {
   std::vector<uint64_t> samplable_tokens_;
   std::vector<uint64_t> endless_tokens_;
   std::vector<uint64_t> dry_breakers_;
-  std::unique_ptr<PassTimes> pass_times_, draft_times_, early_exit_times_;
+  std::array<std::unique_ptr<KeptTimes>, kNumPassKinds> times_;  // by PassKind
   mutable std::once_flag fingerprint_once_;
   mutable uint64_t vocabulary_fingerprint_ = 0;
 };

@@ -346,6 +346,8 @@ void Session::Finish(specinfer::Finish finish) {
   finish_ = finish;
   is_answering_ = false;
   expected_output_.clear();
+  model_->KeepTimes();
+  if (options_.draft_model != nullptr) options_.draft_model->KeepTimes();
   if (learns_corpus_) {
     // A corpus that is full of memory or refuses a token learns less.
     corpus_->Add(absl::MakeConstSpan(tokens_).subspan(answer_start_))

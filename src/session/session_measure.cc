@@ -81,6 +81,12 @@ absl::StatusOr<PassMeasurement> Session::MeasurePass(int32_t num_rows,
   measurement.duration_us = std::max<int64_t>(NowMicros() - begin_us, 1);
   sequence_->Truncate(measurement.shape.num_context_tokens);
   SPECINFER_RETURN_IF_ERROR(status);
+  // Such a pass is a round's.
+  if (num_answer_rows == num_rows) {
+    model_->pass_times().Record(
+        num_rows, measurement.shape.num_context_tokens,
+        static_cast<double>(measurement.duration_us) * 1e-6);
+  }
   return measurement;
 }
 

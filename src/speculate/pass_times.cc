@@ -39,9 +39,10 @@ struct Range {
   double least;
   double greatest;
 };
-constexpr Range kSecondsRange = {1e-9, 1e6};
-constexpr Range kRatioRange = {1e-3, 1e6};
-constexpr Range kFactorRange = {1e-3, 1e3};
+constexpr Range kSecondsRange = {1e-8, 1e4};
+constexpr Range kFactorRange = {1e-2, 1e2};
+// A pass may be padded, and made row by row; twice as much is nothing measured.
+constexpr double kRatioLeeway = 2.0;
 constexpr Range kDoubtRange = {1e-3, 1.0};
 
 absl::Status Refuse(const std::string& why) {
@@ -166,6 +167,7 @@ void PassTimes::Record(int32_t rows, int64_t context_tokens, double seconds) {
   Drift();
   Update(surprise);
   has_measured_ = true;
+  ++num_recorded_;
 }
 
 void PassTimes::Drift() {
@@ -233,6 +235,11 @@ bool PassTimes::has_measured() const {
   return has_measured_;
 }
 
+uint64_t PassTimes::num_recorded() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return num_recorded_;
+}
+
 // "doubt": how uncertain each entry of the state is still, in parts of how
 // uncertain it was at first; stands for the covariance.
 std::string PassTimes::ToJson() const {
@@ -266,7 +273,12 @@ absl::Status PassTimes::FromJson(std::string_view text) {
   if (!std::equal(rows.begin(), rows.end(), rows_.begin()))
     return Refuse("\"rows\" are another shape's");
   SPECINFER_RETURN_IF_ERROR(
-      ReadNumbers(document, "ratios", rows_.size(), kRatioRange, &ratios));
+      ReadNumbers(document, "ratios", rows_.size(),
+                  {1.0 / kRatioLeeway, kRatioLeeway * rows_.back()}, &ratios));
+  for (size_t knot = 0; knot < ratios.size(); ++knot) {
+    if (ratios[knot] > kRatioLeeway * rows_[knot])
+      return Refuse("a pass takes longer than its rows one by one");
+  }
   if (ratios[0] != 1.0) return Refuse("\"ratios\" do not begin at 1");
   SPECINFER_RETURN_IF_ERROR(
       ReadNumbers(document, "factors", kNumFactors, kFactorRange, &factors));

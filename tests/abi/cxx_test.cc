@@ -32,6 +32,8 @@ void UseModel(const specinfer::Model& model) {
   Expect(model.GetProperties().ok(), "properties");
   const auto rates = model.Measure();
   Expect(rates.ok() && rates->read_bytes_per_second > 0, "measure");
+  const auto time = model.GetPassTime(SPECINFER_PASS_TARGET, 8, 256);
+  Expect(time.ok() && time->seconds > 0, "time of a pass");
   Expect(model.RenderChat(R"([{"role":"user","content":"Hi"}])").ok(),
          "render chat");
 }

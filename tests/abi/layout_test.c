@@ -270,6 +270,12 @@ FIELD(specinfer_round, plain_seconds, 104);
 FIELD(specinfer_round, reason, 112);
 FIELD(specinfer_round, reason_length, 120);
 
+SIZE(specinfer_pass_time, 24);
+FIELD(specinfer_pass_time, struct_size, 0);
+FIELD(specinfer_pass_time, is_kept, 4);
+FIELD(specinfer_pass_time, num_passes, 8);
+FIELD(specinfer_pass_time, seconds, 16);
+
 #endif
 
 int main(void) { return 0; }

@@ -81,6 +81,7 @@ TEST(PassTimes, TakesItsScaleFromTheFirstPass) {
   times.Record(16, 0, 0.215);
 
   EXPECT_TRUE(times.has_measured());
+  EXPECT_EQ(times.num_recorded(), 1u);
   EXPECT_NEAR(times.Seconds(16, 0), 0.215, 0.01);
   EXPECT_NEAR(times.Seconds(1, 0), 0.1, 0.01);
 }
@@ -329,6 +330,10 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"ZeroDoubt", "[1.0,", "[0.0,", "\"doubt\""},
         Hostile{"ZeroRatio", "\"ratios\":[1.0,64", "\"ratios\":[1.0,0",
                 "\"ratios\""},
+        Hostile{"SlowerThanRowByRow", "\"ratios\":[1.0,64",
+                "\"ratios\":[1.0,1025", "one by one"},
+        Hostile{"FasterThanHalfARow", "\"ratios\":[1.0,64.0",
+                "\"ratios\":[1.0,0.4", "\"ratios\""},
         Hostile{"OtherUnit", "\"ratios\":[1.0", "\"ratios\":[2.0",
                 "begin at 1"}),
     [](const auto& param) { return param.param.name; });

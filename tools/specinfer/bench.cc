@@ -172,6 +172,7 @@ void AddBench(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* verb = app.add_subcommand("bench", "Measures a model here");
   AddModelOptions(*verb, options->model);
+  AddCacheDirectoryOption(*verb, options->model);
   verb->add_option("--rows", options->row_counts,
                    "t(n): one pass over n tokens behind --context others (0: "
                    "256), as 1,2,4,8,16; milliseconds are of the pass")

@@ -235,6 +235,7 @@ void AddChat(CLI::App& app) {
   options->sampling.top_p = 0.95f;
   CLI::App* verb = app.add_subcommand("chat", "A conversation in the terminal");
   AddModelOptions(*verb, options->model);
+  AddCacheDirectoryOption(*verb, options->model);
   AddPromptOptions(*verb, options->prompt);
   AddSamplingOptions(*verb, options->sampling);
   AddSpeculationOptions(*verb, options->speculation);

@@ -242,6 +242,11 @@ class CommandLine(unittest.TestCase):
                                 for round in rounds), stage)
         self.assertGreaterEqual(sum(round["args"]["tokens"] for round in rounds), 40)
         self.assertIn("reason", rounds[0]["args"])
+        for round in rounds:
+            tree, num_nodes = round["args"]["tree"], round["args"]["nodes"]
+            self.assertEqual({len(tree[key]) for key in ("parents", "accepted", "scores")}, {num_nodes})
+            self.assertEqual(tree["parents"][0], -1)
+            self.assertEqual(sum(tree["accepted"]), round["args"]["accepted"] + 1)
         counters = [event for event in events if event["ph"] == "C"]
         self.assertEqual({event["name"] for event in counters}, {"tokens/s", "tree nodes"})
         for event in counters:
@@ -353,6 +358,31 @@ class CommandLine(unittest.TestCase):
         self.assertIn("token_embd.weight", names)
         self.assertEqual(set(report["tensors"][0]), {"name", "type", "shape", "bytes"})
         self.assertIn("token_embd.weight", self.succeed(run("inspect", "-m", MODEL)))
+
+    def test_inspect_shows_what_a_cache_directory_kept(self):
+        folder = self.folder / "measured"
+        folder.mkdir()
+        inspect = ("inspect", "-m", MODEL, "--cache-directory", folder)
+        self.assertIsNone(json.loads(self.succeed(run(*inspect, "--json")))["pass_milliseconds"])
+        self.assertIn("nothing", self.succeed(run(*inspect)))
+        self.assertEqual(list(folder.iterdir()), [])
+        plain = self.succeed(generate("-n", 40, "--ignore-end"))
+
+        kept = self.succeed(generate("-n", 40, "--ignore-end", "--strategy", "off", "--cache-directory", folder))
+
+        self.assertEqual(kept, plain)
+        times = json.loads(self.succeed(run(*inspect, "--json")))["pass_milliseconds"]
+        self.assertEqual(list(times), ["as the model"])
+        self.assertEqual(list(times["as the model"]), ["1", "2", "4", "8", "16", "32", "64"])
+        self.assertTrue(all(value > 0 for value in times["as the model"].values()))
+        self.assertIn("as the model", self.succeed(run(*inspect)))
+        self.assertNotIn("pass_milliseconds", self.succeed(run("inspect", "-m", MODEL, "--json")))
+
+    def test_cache_directory_that_is_not_there_is_a_warning(self):
+        result = generate("-n", 40, "--ignore-end", "--cache-directory", self.folder / "none")
+        self.succeed(result)
+        self.assertIn("cache_directory", result.stderr)
+        self.assertTrue(result.stderr.startswith("specinfer: warning: "), result.stderr)
 
     def test_packed_model_gives_the_same_text(self):
         path = self.folder / "packed"

@@ -175,6 +175,7 @@ void AddGenerate(CLI::App& app) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App* verb = app.add_subcommand("generate", "One answer to one prompt");
   AddModelOptions(*verb, options->model);
+  AddCacheDirectoryOption(*verb, options->model);
   AddPromptOptions(*verb, options->prompt);
   AddSamplingOptions(*verb, options->sampling);
   AddSpeculationOptions(*verb, options->speculation);

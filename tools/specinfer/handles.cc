@@ -24,11 +24,14 @@ int32_t ShowProgress(void* user_data, float fraction) {
 
 }  // namespace
 
-Engine CreateEngine(uint32_t num_threads, const std::string& backend) {
+Engine CreateEngine(uint32_t num_threads, const std::string& backend,
+                    const std::string& cache_directory) {
   specinfer_engine_config config = SPECINFER_ENGINE_CONFIG_INIT;
   config.num_threads = num_threads;
   config.log = PrintLog;
   config.backend = backend.empty() ? nullptr : backend.c_str();
+  config.cache_directory =
+      cache_directory.empty() ? nullptr : cache_directory.c_str();
   specinfer_engine* engine = nullptr;
   Check(specinfer_engine_create(&config, &engine));
   return Engine(engine);

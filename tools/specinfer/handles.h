@@ -29,9 +29,10 @@ using Engine = std::unique_ptr<specinfer_engine, Destroy>;
 using Model = std::unique_ptr<specinfer_model, Destroy>;
 using Session = std::unique_ptr<specinfer_session, Destroy>;
 
-// `num_threads` 0 and an empty `backend` leave the choice to the library.
-// Warnings go to standard error.
-Engine CreateEngine(uint32_t num_threads, const std::string& backend);
+// `num_threads` 0 and an empty `backend` leave the choice to the library;
+// without a `cache_directory` nothing is kept. Warnings go to standard error.
+Engine CreateEngine(uint32_t num_threads, const std::string& backend,
+                    const std::string& cache_directory = {});
 
 // Loads the model file `path`, with a progress bar on a terminal.
 // `flags` are SPECINFER_MODEL_... .

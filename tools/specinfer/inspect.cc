@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "bounds.h"
 #include "failure.h"
@@ -9,6 +10,7 @@
 #include "options.h"
 #include "processor.h"
 #include "progress_bar.h"
+#include "specinfer/speculation.h"
 #include "verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -27,6 +29,8 @@ struct InspectOptions {
   bool verifies = false;
   bool prints_json = false;
 };
+
+constexpr uint32_t kPassContext = 256;
 
 constexpr const char* kMetadataKeys[] = {
     "general.name",         "general.architecture", "general.basename",
@@ -178,6 +182,47 @@ Json Rates(const specinfer_model* model) {
           {"peak_float_gmacs", 1e-9 * rates.float_products_per_second}};
 }
 
+// How long passes take, as plans believe it; null where nothing was measured.
+Json PassTimes(const specinfer_model* model) {
+  constexpr std::pair<const char*, int32_t> kKinds[] = {
+      {"as the model", SPECINFER_PASS_TARGET},
+      {"as a draft model", SPECINFER_PASS_DRAFT},
+      {"its first layers", SPECINFER_PASS_EARLY_EXIT}};
+  Json all;
+  for (const auto& [name, kind] : kKinds) {
+    Json milliseconds = Json::object();
+    for (const uint32_t num_rows : {1u, 2u, 4u, 8u, 16u, 32u, 64u}) {
+      specinfer_pass_time time = SPECINFER_PASS_TIME_INIT;
+      Check(specinfer_model_get_pass_time(model, kind, num_rows, kPassContext,
+                                          &time));
+      if (time.is_kept != 0)
+        milliseconds[std::to_string(num_rows)] = 1e3 * time.seconds;
+    }
+    if (!milliseconds.empty()) all[name] = milliseconds;
+  }
+  return all;
+}
+
+// "n: 1  2  4 ..." and, below, milliseconds of passes over n tokens.
+void PrintPassTimes(const Json& all) {
+  std::printf("\nmilliseconds of a pass, measured, context of %u tokens\n",
+              kPassContext);
+  if (all.is_null()) {
+    std::printf("  nothing was kept yet\n");
+    return;
+  }
+  std::printf("  %-22s", "tokens");
+  for (const auto& [num_rows, value] : all.begin()->items())
+    std::printf(" %7s", num_rows.c_str());
+  std::printf("\n");
+  for (const auto& [name, milliseconds] : all.items()) {
+    std::printf("  %-22s", name.c_str());
+    for (const Json& value : milliseconds)
+      std::printf(" %7.2f", value.get<double>());
+    std::printf("\n");
+  }
+}
+
 // Byte counts as "98.4 MB", everything else as it is.
 std::string Value(const std::string& key, const Json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -233,8 +278,11 @@ void Inspect(const InspectOptions& options) {
                          {"backend", std::string(engine.backend)},
                          {"threads", engine.num_threads}};
   if (options.measures) report["measured"] = Rates(model);
+  const bool has_times = !options.model.cache_directory.empty();
+  const Json pass_times = has_times ? PassTimes(model) : Json();
   const Json tensors = Tensors(model);
   if (options.prints_json) {
+    if (has_times) report["pass_milliseconds"] = pass_times;
     report["tensors"] = tensors;
     std::printf("%s\n", report
                             .dump(/*indent=*/2, ' ', /*ensure_ascii=*/false,
@@ -242,6 +290,7 @@ void Inspect(const InspectOptions& options) {
                             .c_str());
   } else {
     PrintTable(report);
+    if (has_times) PrintPassTimes(pass_times);
     PrintTensors(tensors);
   }
 }
@@ -253,11 +302,15 @@ void AddInspect(CLI::App& app) {
   CLI::App* verb = app.add_subcommand(
       "inspect", "What is in a model file, and what it needs in memory");
   AddModelOptions(*verb, options->model);
+  AddCacheDirectoryOption(*verb, options->model);
   verb->add_option("--context", options->num_context_tokens,
                    "Context in tokens to plan for; 0: the model's own");
   verb->add_flag("--measure", options->measures,
                  "Also measure what the machine does at best: GB/s of reading "
                  "the weights, multiply-adds per second");
+  verb->add_flag_callback(
+      "--as-draft", [options] { options->model.flags = SPECINFER_MODEL_DRAFT; },
+      "Load it as --draft of other verbs does, with weights for guessing");
   verb->add_flag("--verify", options->verifies,
                  "Only check the file: its structure, and every byte of a "
                  "packed one against the hashes it keeps");

@@ -84,14 +84,21 @@ void AddModelOptions(CLI::App& verb, ModelOptions& options) {
                   "cpu-amx, cpu-neon, cpu-reference");
 }
 
+void AddCacheDirectoryOption(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--cache-directory", options.cache_directory,
+                  "Keep how long passes take in this folder, and begin with "
+                  "what is kept there; without it nothing is kept");
+}
+
 LoadedModel LoadModel(const ModelOptions& options) {
   LoadedModel loaded;
   loaded.path = FindModel(options.model);
-  loaded.engine = CreateEngine(options.num_threads, options.backend);
+  loaded.engine = CreateEngine(options.num_threads, options.backend,
+                               options.cache_directory);
   SetPriority(loaded.engine.get(), options.priority);
   Check(
       specinfer_engine_set_duty_cycle(loaded.engine.get(), options.duty_cycle));
-  loaded.model = LoadModel(loaded.engine.get(), loaded.path);
+  loaded.model = LoadModel(loaded.engine.get(), loaded.path, options.flags);
   return loaded;
 }
 

@@ -19,8 +19,11 @@ struct ModelOptions {
   uint32_t num_threads = 0;
   std::string priority = "normal";
   float duty_cycle = 1.0f;
+  std::string cache_directory;
+  uint32_t flags = 0;  // SPECINFER_MODEL_...
 };
 void AddModelOptions(CLI::App& verb, ModelOptions& options);
+void AddCacheDirectoryOption(CLI::App& verb, ModelOptions& options);
 
 // An engine and the models that were asked for.
 struct LoadedModel {

@@ -1,6 +1,7 @@
 #include "trace_file.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "file_text.h"
 #include "speculation_options.h"
@@ -41,6 +42,22 @@ ordered_json Counter(const char* name, uint64_t time, double value) {
           {"args", {{name, value}}}};
 }
 
+// The tree: of each node its parent (-1: the root's), whether it was accepted,
+// and how likely that seemed.
+ordered_json Tree(const RecordedRound& round) {
+  ordered_json parents = ordered_json::array();
+  ordered_json accepted = ordered_json::array();
+  ordered_json scores = ordered_json::array();
+  for (const specinfer_round_node& node : round.nodes) {
+    parents.push_back(node.parent);
+    accepted.push_back(node.accepted != 0 ? 1 : 0);
+    scores.push_back(std::round(1e4 * static_cast<double>(node.score)) / 1e4);
+  }
+  return {{"parents", std::move(parents)},
+          {"accepted", std::move(accepted)},
+          {"scores", std::move(scores)}};
+}
+
 ordered_json Arguments(const RecordedRound& round, size_t index) {
   const size_t num_accepted = static_cast<size_t>(std::count_if(
       round.nodes.begin(), round.nodes.end(),
@@ -54,7 +71,8 @@ ordered_json Arguments(const RecordedRound& round, size_t index) {
           {"context", round.num_context_tokens},
           {"predicted_tokens", round.predicted_tokens},
           {"predicted_milliseconds", 1e3 * round.predicted_seconds},
-          {"plain_milliseconds", 1e3 * round.plain_seconds}};
+          {"plain_milliseconds", 1e3 * round.plain_seconds},
+          {"tree", Tree(round)}};
 }
 
 // Tokens per second of the last rounds up to `index`.
