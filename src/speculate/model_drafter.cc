@@ -19,8 +19,14 @@ constexpr int32_t kMaxProposals = 8;
 constexpr int32_t kLearntProposals = 3;
 constexpr double kFirstRatePrior = 0.7;
 constexpr double kFirstRateStep = 1.0 / 32;
-// Nodes that a pass expands at most, besides those of other drafters.
+// Nodes that a pass expands at most, besides those of other drafters. Where
+// nodes cost nothing, so few that a small tree is not filled before its depth
+// is known.
 constexpr int32_t kLevelNodes = 4;
+int32_t LevelNodes(const TreeBudget& budget) {
+  if (budget.tokens_per_second > 0.0) return kLevelNodes;
+  return std::max(1, budget.max_nodes / 8);
+}
 // What the network thinks of a token that it would not propose.
 constexpr double kUnproposed = 0.01;
 
@@ -127,7 +133,7 @@ absl::Status ModelDrafter::Expand(const DraftRequest& request,
     TakeAnswers(request, tree);
     level_.clear();
     // Only the best are expanded further; what is left may fill the tree.
-    grower_.Grow(request.budget, tree, kLevelNodes);
+    grower_.Grow(request.budget, tree, LevelNodes(request.budget));
   }
   grower_.Grow(request.budget, tree, request.budget.max_nodes);
   DropUnworthy(request.budget, tree);
