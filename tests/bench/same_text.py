@@ -103,6 +103,13 @@ def print_cells(cells):
               f"{num_same:6}{note}")
 
 
+def skip_if_missing(arguments):
+    for name in {name for pair in arguments.pairs for name in PAIRS[pair][:2] if name}:
+        if subprocess.run([arguments.specinfer, "models", "path", name], capture_output=True).returncode != 0:
+            print(f"skipped: the model {name} is not there; `specinfer models get {name}` fetches it")
+            sys.exit(77)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--specinfer", type=pathlib.Path, default=ROOT / "build/release/bin/specinfer")
@@ -116,8 +123,11 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--generate", type=int, default=1, help="prompts of each file that `generate` answers too")
+    parser.add_argument("--skip-missing", action="store_true", help="exit with 77 where a model is not there")
     arguments = parser.parse_args()
     arguments.specinfer = arguments.specinfer.resolve()
+    if arguments.skip_missing:
+        skip_if_missing(arguments)
     cells = {}
     for pair in arguments.pairs:
         for temperature in arguments.temperatures:
