@@ -17,7 +17,7 @@ constexpr double kFade = 0.93;  // a round, as the planner fades
 constexpr double kModelPriorRounds = 2.0;
 constexpr double kModelPriorTokens = 2.0;
 // Free guesses that a model judges.
-constexpr double kSureScore = 0.2;
+constexpr double kLeastJudged = 0.2;
 
 // Nodes of a pass that samples, as far as its time is looked up.
 constexpr int32_t kMaxDraftWidth = 16;
@@ -111,7 +111,7 @@ absl::Status Speculation::DraftAny(absl::Span<const Token> text,
     if (kind != DrafterKind::kFree && !plan_.is_forced && !is_led_by_model_) {
       if (FreeOnesLead(*tree)) continue;
       is_led_by_model_ = true;
-      KeepSureNodes(tree);
+      KeepLikelyNodes(tree);
       size_before_ = tree->size();
     }
     const absl::Status status = Ask(next_member_, text, control, tree);
@@ -144,10 +144,10 @@ bool Speculation::FreeOnesLead(const TokenTree& tree) const {
   return free_worth > (model_tokens - rate * model_seconds) / model_rounds;
 }
 
-// The others would have to be verified only because they were cheap.
-void Speculation::KeepSureNodes(TokenTree* tree) const {
+// Those that a model will judge; the others would fill its first pass.
+void Speculation::KeepLikelyNodes(TokenTree* tree) const {
   int32_t size = 1;
-  while (size < tree->size() && tree->score(size) >= kSureScore) ++size;
+  while (size < tree->size() && tree->score(size) >= kLeastJudged) ++size;
   tree->Shrink(size);
 }
 

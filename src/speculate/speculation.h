@@ -116,7 +116,7 @@ class Speculation {
                    const PassControl& control, TokenTree* tree);
   // Whether the guesses of free drafters promise more than a model's would.
   bool FreeOnesLead(const TokenTree& tree) const;
-  void KeepSureNodes(TokenTree* tree) const;
+  void KeepLikelyNodes(TokenTree* tree) const;
   void LearnFromModel(const Walk& walk, double seconds);
   void NoteFailure(size_t member, const absl::Status& status,
                    size_t num_tokens);

@@ -98,6 +98,32 @@ TEST_F(CApiSpeculationUse, LooksNothingUpForVerifiersByRatio) {
   EXPECT_EQ(Generate(session, config).tokens.size(), 4u);
 }
 
+TEST_F(CApiSpeculationUse, DraftsTreesOfTheCallersShape) {
+  const SessionOwner session = CreateDraftedSession(model_, model_);
+  ASSERT_OK(SetPrompt(session, kPrompt));
+  const std::vector<specinfer_token> plain =
+      Generate(session, AnswerOf(1)).tokens;
+  for (const uint32_t depth : {0u, 2u}) {
+    ASSERT_OK(SetPrompt(session, kPrompt));
+    specinfer_generation_config config = AnswerOf(200);
+    config.strategy = SPECINFER_STRATEGY_TREE;
+    config.tree_nodes = 6;
+    config.tree_depth = depth;
+    ASSERT_OK(specinfer_session_start(session.get(), &config));
+    specinfer_event event = SPECINFER_EVENT_INIT;
+    do {
+      ASSERT_OK(specinfer_session_step(session.get(), 0, &event));
+    } while (event.num_tokens == 0);
+    specinfer_speculation_statistics statistics =
+        SPECINFER_SPECULATION_STATISTICS_INIT;
+    ASSERT_OK(specinfer_session_get_speculation_statistics(session.get(),
+                                                           &statistics));
+    EXPECT_EQ(statistics.last_tree_nodes, 6u);
+    EXPECT_EQ(event.tokens[0].token, plain[0]);
+    EXPECT_LE(event.num_tokens, depth == 0 ? 6u : depth + 1);
+  }
+}
+
 TEST_F(CApiSpeculationUse, DraftStrategiesNeedADraftModel) {
   const SessionOwner session = CreateSession(model_);
   ASSERT_OK(SetPrompt(session, kPrompt));
