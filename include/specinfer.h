@@ -642,8 +642,8 @@ typedef struct specinfer_generation_config {
   uint32_t ignore_end; /* non-zero: tokens that end the text are never chosen */
   int32_t verifier;    /* SPECINFER_VERIFIER_… */
   int32_t objective;   /* SPECINFER_OBJECTIVE_… */
-  uint32_t tree_nodes; /* guesses are drafted until a pass has so many tokens,
-                          whatever that costs, but for the session's
+  uint32_t tree_size;  /* guesses are drafted until a pass has so many tokens,
+                          whatever that costs, but never more than the session's
                           max_tree_nodes; 0: as many as are expected to pay */
   uint32_t tree_depth; /* most guesses in a row; 0: no such limit */
 } specinfer_generation_config;

@@ -191,7 +191,7 @@ absl::StatusOr<GenerationOptions> ReadGenerationConfig(
                                         "SPECINFER_OBJECTIVE_…"));
   options.strategy = static_cast<Strategy>(known.strategy);
   SPECINFER_RETURN_IF_ERROR(
-      ReadCount(known.tree_nodes, 0, "tree_nodes", &options.tree_shape.nodes));
+      ReadCount(known.tree_size, 0, "tree_size", &options.tree_shape.nodes));
   SPECINFER_RETURN_IF_ERROR(
       ReadCount(known.tree_depth, 0, "tree_depth", &options.tree_shape.depth));
   options.verifier = static_cast<Verifier>(known.verifier);

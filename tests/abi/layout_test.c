@@ -206,7 +206,7 @@ FIELD(specinfer_session_config, max_tree_nodes, 20);
 FIELD(specinfer_session_config, draft_model, 24);
 FIELD(specinfer_generation_config, verifier, 136);
 FIELD(specinfer_generation_config, objective, 140);
-FIELD(specinfer_generation_config, tree_nodes, 144);
+FIELD(specinfer_generation_config, tree_size, 144);
 FIELD(specinfer_generation_config, tree_depth, 148);
 
 SIZE(specinfer_drafter_statistics, 80);

@@ -107,7 +107,7 @@ TEST_F(CApiSpeculationUse, DraftsTreesOfTheCallersShape) {
     ASSERT_OK(SetPrompt(session, kPrompt));
     specinfer_generation_config config = AnswerOf(200);
     config.strategy = SPECINFER_STRATEGY_TREE;
-    config.tree_nodes = 6;
+    config.tree_size = 6;
     config.tree_depth = depth;
     ASSERT_OK(specinfer_session_start(session.get(), &config));
     specinfer_event event = SPECINFER_EVENT_INIT;

@@ -103,7 +103,7 @@ void SetSpeculation(const SpeculationOptions& options,
   config.strategy = ParseStrategy(options.strategy);
   config.verifier = ParseVerifier(options.verifier);
   config.objective = ParseObjective(options.objective);
-  config.tree_nodes = options.tree_size;
+  config.tree_size = options.tree_size;
   config.tree_depth = options.tree_depth;
 }
 
