@@ -48,6 +48,14 @@ absl::Status CpuStream::RmsNorm(const RmsNormArgs& args) {
   return Issue([&] { return RunRmsNorm(args, isa_, tiles_); });
 }
 
+absl::Status CpuStream::LayerNorm(const LayerNormArgs& args) {
+  return Issue([&] { return RunLayerNorm(args, isa_, tiles_); });
+}
+
+absl::Status CpuStream::Unfold(const UnfoldArgs& args) {
+  return Issue([&] { return RunUnfold(args, tiles_); });
+}
+
 absl::Status CpuStream::Linear(const LinearArgs& args) {
   return Issue([&] { return RunLinear(args, isa_, scratch_, tiles_); });
 }

@@ -93,6 +93,8 @@ class CpuStream final : public Stream {
   absl::Status CopyOut(const Tensor& from, absl::Span<float> to) override;
   absl::Status Embed(const EmbedArgs& args) override;
   absl::Status RmsNorm(const RmsNormArgs& args) override;
+  absl::Status LayerNorm(const LayerNormArgs& args) override;
+  absl::Status Unfold(const UnfoldArgs& args) override;
   absl::Status Linear(const LinearArgs& args) override;
   absl::Status RopeAndStore(const RopeAndStoreArgs& args) override;
   absl::Status TreeAttention(const TreeAttentionArgs& args) override;

@@ -57,9 +57,20 @@ struct RmsNormArgs {
   Tensor out;
 };
 
-enum class Activation : uint8_t { kSilu, kGeluTanh };
+// out = (in - mean) / sqrt(mean((in - mean)²) + epsilon) · weight + bias, row
+// by row; `out` may be `in`.
+struct LayerNormArgs {
+  Tensor in;            // [rows, width]
+  Tensor weight, bias;  // [1, width]
+  float epsilon = 1e-5f;
+  Tensor out;
+};
 
-// out = activation(gate) · up; `out` may be `gate`.
+// kGelu is the exact one, x · Φ(x); kGeluTanh its usual approximation.
+enum class Activation : uint8_t { kSilu, kGeluTanh, kGelu };
+
+// out = activation(gate) · up, or activation(gate) without `up`; `out` may be
+// `gate`.
 struct GatedActivationArgs {
   Activation activation = Activation::kSilu;
   Tensor gate, up, out;  // [rows, width]
@@ -74,6 +85,16 @@ struct GatherRowsArgs {
   Tensor in;  // [in_rows, width]
   absl::Span<const int32_t> rows;
   Tensor out;  // [rows.size(), width]
+};
+
+// The inputs of a convolution over three neighbouring frames, so that a linear
+// layer does the rest: out[r][3 · c + k] = in[r · stride + k - 1][c], and 0
+// outside of the sequence. `in` is some sequences of `frames` rows each.
+struct UnfoldArgs {
+  Tensor in;  // [sequences · frames, channels]
+  int64_t frames = 0;
+  int64_t stride = 1;
+  Tensor out;  // [sequences · ceil(frames / stride), 3 · channels]
 };
 
 // ---- The key-value cache and attention --------------------------------------
@@ -166,7 +187,11 @@ struct TreeAttentionArgs {
   int32_t window = 0;     // 0: everything
   float scale = 1.0f;     // of the scores
   float soft_cap = 0.0f;  // 0: none; else cap · tanh(score / cap)
-  Tensor out;             // [rows, heads · head_dim]
+  // Each row sees all committed slots instead, and no node: an encoder's
+  // attention, and a decoder's to what was encoded. `depths`, `path_bits` and
+  // `window` are not looked at.
+  bool sees_committed = false;
+  Tensor out;  // [rows, heads · head_dim]
 };
 
 // Copies slots of one sequence, ascending and in order; to[i] <= from[i]. Pages
@@ -269,6 +294,8 @@ class Stream {
   virtual absl::Status CopyOut(const Tensor& from, absl::Span<float> to) = 0;
   virtual absl::Status Embed(const EmbedArgs& args) = 0;
   virtual absl::Status RmsNorm(const RmsNormArgs& args) = 0;
+  virtual absl::Status LayerNorm(const LayerNormArgs& args) = 0;
+  virtual absl::Status Unfold(const UnfoldArgs& args) = 0;
   virtual absl::Status Linear(const LinearArgs& args) = 0;
   virtual absl::Status RopeAndStore(const RopeAndStoreArgs& args) = 0;
   virtual absl::Status TreeAttention(const TreeAttentionArgs& args) = 0;

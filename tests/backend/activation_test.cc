@@ -62,6 +62,33 @@ TEST_P(GatedActivation, GeluIsWithinThreeRoundingsOfItsArgument) {
   }
 }
 
+TEST_P(GatedActivation, ExactGeluIsWithinItsApproximation) {
+  const std::vector<float> gate = RandomFloats(20001, 5, 12.0f);
+
+  const std::vector<float> out = Activate(Activation::kGelu, gate);
+
+  for (size_t i = 0; i < out.size(); ++i) {
+    const double x = gate[i];
+    const double exact = 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    ASSERT_NEAR(out[i], exact, std::fabs(x) * 2.5e-7) << x;
+  }
+}
+
+TEST_P(GatedActivation, WithoutUpIsTheActivationAlone) {
+  const std::vector<float> in = RandomFloats(101, 6, 8.0f);
+  GatedActivationArgs args;
+  args.activation = Activation::kGelu;
+  args.gate = machine_.MakeTensor(1, 101, in);
+  args.out = machine_.MakeTensor(1, 101);
+
+  ASSERT_TRUE(
+      machine_.Run([&](Stream& stream) { return stream.GatedActivation(args); })
+          .ok());
+
+  EXPECT_EQ(Bits(Machine::Values(args.out)),
+            Bits(Activate(Activation::kGelu, in)));
+}
+
 TEST_P(GatedActivation, MultipliesByUp) {
   GatedActivationArgs args;
   args.gate = machine_.MakeTensor(1, 3, {1.0f, 1.0f, 1.0f});

@@ -18,6 +18,7 @@ struct Shape {
   int window = 0;
   float soft_cap = 0.0f;
   CacheType cache_type = CacheType::kF16;
+  bool sees_committed = false;
 };
 
 uint64_t TokenSeed(int committed_position) {
@@ -47,6 +48,7 @@ std::vector<std::vector<float>> Attend(Machine& machine, const Shape& shape,
   args.head_dim = shape.head_dim;
   args.window = shape.window;
   args.soft_cap = shape.soft_cap;
+  args.sees_committed = shape.sees_committed;
   args.scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
   EXPECT_TRUE(
       machine.Run([&](Stream& stream) { return stream.TreeAttention(args); })
@@ -213,6 +215,30 @@ TEST_P(TreeAttention, IsCloseToDoublePrecision) {
       }
     }
   }
+}
+
+// A row that sees what is committed is the last token of that.
+TEST_P(TreeAttention, SeesCommittedAsTheLastTokenDoes) {
+  Shape shape = tree_case().shape;
+  shape.window = 0;
+  const int length = tree_case().num_committed + tree_case().num_nodes;
+  TestCache cache(machine_, length, shape.kv_heads, shape.head_dim, 1,
+                  shape.cache_type);
+  for (int slot = 0; slot < length; ++slot)
+    cache.WriteToken(slot, TokenSeed(slot));
+  const TestTree one = Chain(1);
+  const TestTree many = Chain(length);
+  std::vector<int> queries(static_cast<size_t>(length));
+  for (int row = 0; row < length; ++row)
+    queries[static_cast<size_t>(row)] = row;
+
+  const std::vector<std::vector<float>> last = Attend(
+      machine_, shape, one.Sequence(cache.pages(), length - 1), {length / 2});
+  shape.sees_committed = true;
+  const std::vector<std::vector<float>> rows =
+      Attend(machine_, shape, many.Sequence(cache.pages(), length), queries);
+
+  EXPECT_EQ(Bits(rows[static_cast<size_t>(length / 2)]), Bits(last[0]));
 }
 
 INSTANTIATE_TEST_SUITE_P(

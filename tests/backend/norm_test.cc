@@ -65,6 +65,34 @@ TEST_P(RmsNorm, GivesARowTheSameBitsAloneAndAmongOthers) {
   EXPECT_EQ(Bits({same_row, same_row + kWidth}), Bits(alone));
 }
 
+TEST_P(RmsNorm, LayerNormIsNearDoublePrecisionFarFromZeroToo) {
+  constexpr int64_t kWidth = 521;
+  std::vector<float> in = RandomFloats(kWidth, 5, 5.0f);
+  for (float& x : in) x += 100.0f;
+  const std::vector<float> weight = RandomFloats(kWidth, 6);
+  const std::vector<float> bias = RandomFloats(kWidth, 7);
+  LayerNormArgs args;
+  args.in = machine_.MakeTensor(1, kWidth, in);
+  args.weight = machine_.MakeTensor(1, kWidth, weight);
+  args.bias = machine_.MakeTensor(1, kWidth, bias);
+  args.epsilon = 1e-5f;
+  args.out = machine_.MakeTensor(1, kWidth);
+
+  ASSERT_TRUE(
+      machine_.Run([&](Stream& stream) { return stream.LayerNorm(args); })
+          .ok());
+
+  double mean = 0.0, squares = 0.0;
+  for (const float x : in) mean += double{x} / kWidth;
+  for (const float x : in) squares += (x - mean) * (x - mean) / kWidth;
+  const std::vector<float> out = Machine::Values(args.out);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const double exact =
+        (in[i] - mean) / std::sqrt(squares + 1e-5) * weight[i] + bias[i];
+    ASSERT_NEAR(out[i], exact, 1e-5) << i;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(AllBackends, RmsNorm,
                          ::testing::ValuesIn(CpuBackends()),
                          [](const auto& instance) {

@@ -37,6 +37,54 @@ StreamCase RmsNormCase(int64_t rows, int64_t width, float spread) {
       }};
 }
 
+StreamCase LayerNormCase(int64_t rows, int64_t width, float spread) {
+  return {
+      "LayerNorm" + std::to_string(rows) + "x" + std::to_string(width),
+      [=](Machine& machine) {
+        const size_t count = static_cast<size_t>(width);
+        LayerNormArgs args;
+        args.in = machine.MakeTensor(
+            rows, width,
+            RandomFloats(static_cast<size_t>(rows * width), 21, spread));
+        args.weight = machine.MakeTensor(1, width, RandomFloats(count, 22));
+        args.bias = machine.MakeTensor(1, width, RandomFloats(count, 23));
+        args.out = machine.MakeTensor(rows, width);
+        if (!machine.Run([&](Stream& stream) { return stream.LayerNorm(args); })
+                 .ok())
+          return kFailed;
+        std::vector<uint32_t> bits = Bits(Machine::Values(args.out));
+        args.out = args.in;
+        if (!machine.Run([&](Stream& stream) { return stream.LayerNorm(args); })
+                 .ok())
+          return kFailed;
+        const std::vector<uint32_t> in_place = Bits(Machine::Values(args.out));
+        bits.insert(bits.end(), in_place.begin(), in_place.end());
+        return bits;
+      }};
+}
+
+StreamCase UnfoldCase(int64_t sequences, int64_t frames, int64_t channels,
+                      int64_t stride) {
+  return {
+      "Unfold" + std::to_string(frames) + "x" + std::to_string(channels) +
+          "by" + std::to_string(stride),
+      [=](Machine& machine) {
+        UnfoldArgs args;
+        args.frames = frames;
+        args.stride = stride;
+        args.in = machine.MakeTensor(
+            sequences * frames, channels,
+            RandomFloats(static_cast<size_t>(sequences * frames * channels),
+                         24));
+        args.out = machine.MakeTensor(
+            sequences * ((frames + stride - 1) / stride), 3 * channels);
+        if (!machine.Run([&](Stream& stream) { return stream.Unfold(args); })
+                 .ok())
+          return kFailed;
+        return Bits(Machine::Values(args.out));
+      }};
+}
+
 // Values where the exponential overflows, underflows or is denormal, among
 // ordinary ones.
 std::vector<float> GateFloats(size_t count) {
@@ -50,16 +98,20 @@ std::vector<float> GateFloats(size_t count) {
   return values;
 }
 
-StreamCase ActivationCase(Activation activation, int64_t rows, int64_t width) {
-  const std::string kind =
-      activation == Activation::kSilu ? "Silu" : "GeluTanh";
-  return {kind + std::to_string(rows) + "x" + std::to_string(width),
+StreamCase ActivationCase(Activation activation, int64_t rows, int64_t width,
+                          bool has_gate = true) {
+  const std::string kind = activation == Activation::kSilu   ? "Silu"
+                           : activation == Activation::kGelu ? "Gelu"
+                                                             : "GeluTanh";
+  return {(has_gate ? kind : "Plain" + kind) + std::to_string(rows) + "x" +
+              std::to_string(width),
           [=](Machine& machine) {
             const size_t count = static_cast<size_t>(rows * width);
             GatedActivationArgs args;
             args.activation = activation;
             args.gate = machine.MakeTensor(rows, width, GateFloats(count));
-            args.up = machine.MakeTensor(rows, width, RandomFloats(count, 4));
+            if (has_gate)
+              args.up = machine.MakeTensor(rows, width, RandomFloats(count, 4));
             args.out = machine.MakeTensor(rows, width);
             if (!machine
                      .Run([&](Stream& stream) {
@@ -215,6 +267,7 @@ struct AttentionShape {
   int window = 0;
   float soft_cap = 0.0f;
   CacheType cache_type = CacheType::kF16;
+  bool sees_committed = false;
 };
 
 // The same over a q8 cache.
@@ -256,6 +309,7 @@ StreamCase AttentionCase(const AttentionShape& shape) {
             args.head_dim = shape.head_dim;
             args.window = shape.window;
             args.soft_cap = shape.soft_cap;
+            args.sees_committed = shape.sees_committed;
             args.scale = 0.3f;
             if (!machine
                      .Run([&](Stream& stream) {
@@ -283,6 +337,18 @@ std::vector<StreamCase> AllStreamCases() {
       ActivationCase(Activation::kSilu, 41, 2047),
       ActivationCase(Activation::kGeluTanh, 1, 35),
       ActivationCase(Activation::kGeluTanh, 13, 1537),
+      ActivationCase(Activation::kGelu, 1, 35),
+      ActivationCase(Activation::kGelu, 13, 1537),
+      ActivationCase(Activation::kGelu, 13, 1537, /*has_gate=*/false),
+      ActivationCase(Activation::kSilu, 3, 19, /*has_gate=*/false),
+      LayerNormCase(1, 1, 1.0f),
+      LayerNormCase(3, 15, 1.0f),
+      LayerNormCase(5, 17, 1e-3f),
+      LayerNormCase(300, 64, 1.0f),
+      LayerNormCase(9, 513, 30.0f),
+      UnfoldCase(1, 1, 5, 1),
+      UnfoldCase(2, 31, 80, 1),
+      UnfoldCase(3, 30, 17, 2),
       AddCase(1, 5),
       AddCase(33, 2049),
       DenormalCase(),
@@ -316,6 +382,26 @@ std::vector<StreamCase> AllStreamCases() {
        {3, 130},
        {RandomTree(12, 17, false), Chain(5)}},
       {"LongAndShort", 48, 1, 128, {2100, 3}, {Chain(2), Chain(70)}},
+      {"Encoder",
+       3,
+       3,
+       64,
+       {150, 7},
+       {Chain(150), Chain(7)},
+       0,
+       0.0f,
+       CacheType::kF16,
+       true},
+      {"Cross",
+       4,
+       4,
+       64,
+       {1500},
+       {RandomTree(9, 18, false)},
+       0,
+       0.0f,
+       CacheType::kF16,
+       true},
   };
   for (const AttentionShape& shape : shapes) {
     cases.push_back(AttentionCase(shape));

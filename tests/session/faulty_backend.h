@@ -36,6 +36,8 @@ class FaultyStream : public Stream {
   }
   SPECINFER_FORWARD_OP(Embed)
   SPECINFER_FORWARD_OP(RmsNorm)
+  SPECINFER_FORWARD_OP(LayerNorm)
+  SPECINFER_FORWARD_OP(Unfold)
   SPECINFER_FORWARD_OP(Linear)
   SPECINFER_FORWARD_OP(RopeAndStore)
   SPECINFER_FORWARD_OP(TreeAttention)

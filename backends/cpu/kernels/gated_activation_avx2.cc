@@ -10,9 +10,14 @@ void GatedSiluAvx2(const float* gate, const float* up, int64_t count,
   ActivateAndGate<Silu>(gate, up, count, out);
 }
 
+void GatedGeluTanhAvx2(const float* gate, const float* up, int64_t count,
+                       float* out) {
+  ActivateAndGate<GeluTanh>(gate, up, count, out);
+}
+
 void GatedGeluAvx2(const float* gate, const float* up, int64_t count,
                    float* out) {
-  ActivateAndGate<GeluTanh>(gate, up, count, out);
+  ActivateAndGate<Gelu>(gate, up, count, out);
 }
 
 }  // namespace specinfer::cpu

@@ -6,7 +6,7 @@
 
 namespace specinfer::cpu {
 
-// `out` may be `gate`.
+// `out` may be `gate`. Without `up` (null): the activation alone.
 using GatedActivationKernel = void(const float* gate, const float* up,
                                    int64_t count, float* out);
 
@@ -14,6 +14,8 @@ GatedActivationKernel GatedSiluReference, GatedSiluAvx2, GatedSiluAvx512,
     GatedSiluNeon;
 GatedActivationKernel GatedGeluReference, GatedGeluAvx2, GatedGeluAvx512,
     GatedGeluNeon;
+GatedActivationKernel GatedGeluTanhReference, GatedGeluTanhAvx2,
+    GatedGeluTanhAvx512, GatedGeluTanhNeon;
 
 }  // namespace specinfer::cpu
 

@@ -10,9 +10,14 @@ void GatedSiluNeon(const float* gate, const float* up, int64_t count,
   ActivateAndGate<Silu>(gate, up, count, out);
 }
 
+void GatedGeluTanhNeon(const float* gate, const float* up, int64_t count,
+                       float* out) {
+  ActivateAndGate<GeluTanh>(gate, up, count, out);
+}
+
 void GatedGeluNeon(const float* gate, const float* up, int64_t count,
                    float* out) {
-  ActivateAndGate<GeluTanh>(gate, up, count, out);
+  ActivateAndGate<Gelu>(gate, up, count, out);
 }
 
 }  // namespace specinfer::cpu

@@ -12,6 +12,9 @@
 namespace specinfer::cpu {
 
 absl::Status RunRmsNorm(const RmsNormArgs& args, Isa isa, TileRunner& tiles);
+absl::Status RunLayerNorm(const LayerNormArgs& args, Isa isa,
+                          TileRunner& tiles);
+absl::Status RunUnfold(const UnfoldArgs& args, TileRunner& tiles);
 absl::Status RunGatedActivation(const GatedActivationArgs& args, Isa isa,
                                 TileRunner& tiles);
 absl::Status RunAdd(const AddArgs& args, Isa isa, TileRunner& tiles);

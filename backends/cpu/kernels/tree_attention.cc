@@ -111,8 +111,12 @@ struct Tile {
   int num_queries() const { return (rows.last - rows.first) * group; }
 };
 
-int FirstVisible(int window, int position) {
-  return window > 0 ? std::max(0, position + 1 - window) : 0;
+// The positions that a node sees: [first, second).
+std::pair<int, int> VisibleTo(const TreeAttentionArgs& args,
+                              const AttentionSequence& sequence, int node) {
+  if (args.sees_committed) return {0, sequence.num_committed};
+  const int end = NodePosition(sequence, node) + 1;
+  return {args.window > 0 ? std::max(0, end - args.window) : 0, end};
 }
 
 // True if the tokens before `node` on its path do not lie at slot = position.
@@ -124,10 +128,9 @@ bool IsScattered(const AttentionSequence& sequence, int node) {
 // Sets the lanes that `node` sees in the block of positions from `start` on.
 // False if it sees none.
 bool SetLanes(const Tile& tile, int node, int start, int first_query) {
-  const int position = NodePosition(*tile.rows.sequence, node);
-  const int first =
-      std::max(FirstVisible(tile.args->window, position) - start, 0);
-  const int last = std::min(position + 1 - start, kPagePositions);
+  const auto [begin, end] = VisibleTo(*tile.args, *tile.rows.sequence, node);
+  const int first = std::max(begin - start, 0);
+  const int last = std::min(end - start, kPagePositions);
   if (first >= last) return false;
   std::fill_n(tile.scratch->first_lane + first_query, tile.group, first);
   std::fill_n(tile.scratch->last_lane + first_query, tile.group, last);
@@ -173,7 +176,8 @@ void AttendScattered(const Tile& tile, int start) {
 // the page after it.
 void AttendPositions(const Tile& tile, int start, const uint8_t* next) {
   const AttentionSequence& sequence = *tile.rows.sequence;
-  const bool holds_nodes = start + kPagePositions > sequence.num_committed;
+  const bool holds_nodes = !tile.args->sees_committed &&
+                           start + kPagePositions > sequence.num_committed;
   // Runs of neighbouring rows that read the page itself are computed as one.
   int run = 0;
   int run_queries = 0;
@@ -246,19 +250,20 @@ void EndTile(const Tile& tile) {
 }
 
 // The positions that some row of a block sees.
-std::pair<int, int> VisiblePositions(const RowBlock& rows, int window) {
+std::pair<int, int> VisiblePositions(const TreeAttentionArgs& args,
+                                     const RowBlock& rows) {
   int begin = std::numeric_limits<int>::max();
   int end = 0;
   for (int node = rows.first; node < rows.last; ++node) {
-    const int position = NodePosition(*rows.sequence, node);
-    begin = std::min(begin, FirstVisible(window, position));
-    end = std::max(end, position + 1);
+    const auto [first, last] = VisibleTo(args, *rows.sequence, node);
+    begin = std::min(begin, first);
+    end = std::max(end, last);
   }
   return {begin / kPagePositions * kPagePositions, end};
 }
 
 void AttendTile(const Tile& tile) {
-  auto [begin, end] = VisiblePositions(tile.rows, tile.args->window);
+  auto [begin, end] = VisiblePositions(*tile.args, tile.rows);
   begin = std::max(begin, tile.range.begin);
   end = std::min(end, tile.range.end);
   if (begin >= end && !tile.range.is_first && !tile.range.is_last) return;
@@ -346,7 +351,7 @@ absl::Status RunTreeAttention(const TreeAttentionArgs& args, Isa isa,
   int max_rows = 0;
   for (const AttentionSequence& sequence : args.sequences) {
     const auto [first, last] = VisiblePositions(
-        {&sequence, sequence.first_node, sequence.num_nodes}, args.window);
+        args, {&sequence, sequence.first_node, sequence.num_nodes});
     begin = std::min(begin, first);
     end = std::max(end, last);
     max_rows = std::max(max_rows, sequence.num_nodes - sequence.first_node);

@@ -212,8 +212,11 @@ void TreeAttentionReference(const TreeAttentionArgs& args,
   const int depth = sequence.depths.empty()
                         ? node
                         : sequence.depths[static_cast<size_t>(node)];
-  const int end = sequence.num_committed + depth + 1;
-  const int begin = args.window > 0 ? std::max(0, end - args.window) : 0;
+  const int end =
+      sequence.num_committed + (args.sees_committed ? 0 : depth + 1);
+  const int begin = args.window > 0 && !args.sees_committed
+                        ? std::max(0, end - args.window)
+                        : 0;
   const int group = args.heads / args.kv_heads;
   const int64_t row = RowOf(sequence, node);
   for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {

@@ -1,0 +1,13 @@
+#include "backends/cpu/kernels/layer_norm_kernel.h"
+#include "backends/cpu/kernels/vec16_neon.h"
+// Over the lanes above:
+#include "backends/cpu/kernels/layer_norm-inl.h"
+
+namespace specinfer::cpu {
+
+void LayerNormNeon(const float* in, const float* weight, const float* bias,
+                   int64_t width, float epsilon, float* out) {
+  CentreAndScaleRow(in, weight, bias, width, epsilon, out);
+}
+
+}  // namespace specinfer::cpu
