@@ -61,24 +61,6 @@ bool HasFillInMiddle(const Tokenizer& tokenizer) {
          tokenizer.special_token(SpecialToken::kFimMiddle) >= 0;
 }
 
-uint64_t PackedBytes(const LinearWeights& weights) {
-  return weights.weight == nullptr ? 0 : weights.weight->packed_bytes;
-}
-
-uint64_t WeightBytes(const Weights& weights) {
-  uint64_t bytes =
-      PackedBytes(weights.embedding) + PackedBytes(weights.untied_head);
-  bytes += weights.vector_bytes;
-  for (const LayerWeights& layer : weights.layers) {
-    for (const LinearWeights* linear :
-         {&layer.query, &layer.key, &layer.value, &layer.attention_output,
-          &layer.gate, &layer.up, &layer.down}) {
-      bytes += PackedBytes(*linear);
-    }
-  }
-  return bytes;
-}
-
 specinfer_model_properties Describe(const Model& model) {
   const Architecture& architecture = model.architecture();
   specinfer_model_properties properties = SPECINFER_MODEL_PROPERTIES_INIT;
@@ -93,7 +75,7 @@ specinfer_model_properties Describe(const Model& model) {
   properties.adds_bos = model.tokenizer().adds_bos() ? 1 : 0;
   properties.num_parameters = CountParameters(model.file());
   properties.file_bytes = model.file().file_bytes();
-  properties.weight_bytes = WeightBytes(model.weights());
+  properties.weight_bytes = model.weights().num_bytes();
   properties.num_tensors = static_cast<uint32_t>(model.file().tensors().size());
   properties.is_packed = model.file().is_packed() ? 1 : 0;
   return properties;

@@ -17,32 +17,12 @@ struct KnownArchitecture {
   absl::StatusOr<Architecture> (*describe)(const ModelFile& file);
 };
 
-constexpr std::array<KnownArchitecture, 4> kKnownArchitectures = {
+constexpr std::array<KnownArchitecture, 5> kKnownArchitectures = {
     {{"llama", DescribeLlama},
      {"qwen2", DescribeQwen2},
      {"qwen3", DescribeQwen3},
-     {"gemma3", DescribeGemma3}}};
-
-// A whole number of [minimum, maximum] under `prefix`.`key`; `absent` where the
-// file has none (negative: required).
-absl::StatusOr<int32_t> GetSize(const ModelFile& file, const std::string& key,
-                                int64_t minimum, int64_t maximum,
-                                int64_t absent = -1) {
-  uint64_t value = 0;
-  if (absent >= 0) {
-    SPECINFER_ASSIGN_OR_RETURN(
-        value, file.GetUintOr(key, static_cast<uint64_t>(absent)));
-  } else {
-    SPECINFER_ASSIGN_OR_RETURN(value, file.GetUint(key));
-  }
-  if (value < static_cast<uint64_t>(minimum) ||
-      value > static_cast<uint64_t>(maximum)) {
-    return absl::InvalidArgumentError(
-        ModelMessage(file.path(), "\"", key, "\" is ", value, ", must be from ",
-                     minimum, " to ", maximum));
-  }
-  return static_cast<int32_t>(value);
-}
+     {"gemma3", DescribeGemma3},
+     {"whisper", DescribeWhisper}}};
 
 absl::StatusOr<double> GetPositive(const ModelFile& file,
                                    const std::string& key, double absent) {
@@ -77,6 +57,25 @@ absl::StatusOr<int32_t> GetUniformSize(const ModelFile& file,
 }
 
 }  // namespace
+
+absl::StatusOr<int32_t> GetSize(const ModelFile& file, const std::string& key,
+                                int64_t minimum, int64_t maximum,
+                                int64_t absent) {
+  uint64_t value = 0;
+  if (absent >= 0) {
+    SPECINFER_ASSIGN_OR_RETURN(
+        value, file.GetUintOr(key, static_cast<uint64_t>(absent)));
+  } else {
+    SPECINFER_ASSIGN_OR_RETURN(value, file.GetUint(key));
+  }
+  if (value < static_cast<uint64_t>(minimum) ||
+      value > static_cast<uint64_t>(maximum)) {
+    return absl::InvalidArgumentError(
+        ModelMessage(file.path(), "\"", key, "\" is ", value, ", must be from ",
+                     minimum, " to ", maximum));
+  }
+  return static_cast<int32_t>(value);
+}
 
 absl::StatusOr<Architecture> DescribeArchitecture(const ModelFile& file) {
   SPECINFER_ASSIGN_OR_RETURN(const std::string_view name,

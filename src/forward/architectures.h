@@ -33,6 +33,13 @@ absl::StatusOr<Architecture> DescribeLlama(const ModelFile& file);
 absl::StatusOr<Architecture> DescribeQwen2(const ModelFile& file);
 absl::StatusOr<Architecture> DescribeQwen3(const ModelFile& file);
 absl::StatusOr<Architecture> DescribeGemma3(const ModelFile& file);
+absl::StatusOr<Architecture> DescribeWhisper(const ModelFile& file);
+
+// A whole number of [minimum, maximum] under `key`; `absent` where the file has
+// none (negative: required).
+absl::StatusOr<int32_t> GetSize(const ModelFile& file, const std::string& key,
+                                int64_t minimum, int64_t maximum,
+                                int64_t absent = -1);
 
 }  // namespace specinfer
 

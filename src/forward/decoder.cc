@@ -22,8 +22,14 @@ size_t TensorBytes(int64_t rows, int64_t columns) {
 std::array<int64_t, 8> ScratchWidths(const Architecture& a) {
   const int64_t attention = int64_t{a.heads} * a.head_dim;
   const int64_t kv = int64_t{a.kv_heads} * a.head_dim;
-  return {a.hidden_size, a.hidden_size,       attention,          kv, kv,
-          attention,     a.feed_forward_size, a.feed_forward_size};
+  return {a.hidden_size,
+          a.hidden_size,
+          attention,
+          kv,
+          kv,
+          attention,
+          a.has_gate ? a.feed_forward_size : 0,
+          a.feed_forward_size};
 }
 
 uint64_t ScratchBytes(const Architecture& architecture, int32_t max_rows,
@@ -102,11 +108,15 @@ absl::Status Decoder::Allocate(Backend& backend, int32_t max_answer_rows) {
     table.resize(rows * static_cast<size_t>(a.rotary_dims));
   sequences_.resize(layout_.groups.size());
   for (std::vector<AttentionSequence>& group : sequences_) group.reserve(rows);
+  if (a.has_learned_positions) positions_.reserve(rows);
+  if (a.has_encoder()) memories_.reserve(rows);
   return absl::OkStatus();
 }
 
 void Decoder::PlanRows(absl::Span<const SequenceNodes> batch) {
   tokens_.clear();
+  positions_.clear();
+  memories_.clear();
   for (std::vector<AttentionSequence>& group : sequences_) group.clear();
   for (const SequenceNodes& nodes : batch) {
     const int32_t first_row = static_cast<int32_t>(tokens_.size());
@@ -117,6 +127,8 @@ void Decoder::PlanRows(absl::Span<const SequenceNodes> batch) {
     for (int32_t node = nodes.first_node; node < num_nodes; ++node) {
       const int32_t depth =
           nodes.depths.empty() ? node : nodes.depths[static_cast<size_t>(node)];
+      if (architecture_.has_learned_positions)
+        positions_.push_back(num_committed + depth);
       const size_t row =
           static_cast<size_t>(first_row + node - nodes.first_node);
       for (size_t r = 0; r < cos_sin_.size(); ++r) {
@@ -141,6 +153,15 @@ void Decoder::PlanRows(absl::Span<const SequenceNodes> batch) {
           .path_bits = nodes.path_bits,
       });
     }
+    if (architecture_.has_encoder()) {
+      const Sequence& memory = *nodes.sequence->memory();
+      memory_layout_ = &memory.layout();
+      memories_.push_back({.pages = memory.pages(0),
+                           .num_committed = memory.num_committed(),
+                           .num_nodes = num_nodes,
+                           .first_node = nodes.first_node,
+                           .first_row = first_row});
+    }
   }
   num_rows_ = static_cast<int32_t>(tokens_.size());
 }
@@ -162,11 +183,20 @@ absl::Status Decoder::RunPass(const ForwardAnswer& answer) {
                       .tokens = tokens_,
                       .multiplier = architecture_.embedding_multiplier,
                       .out = residual}));
+  if (architecture_.has_learned_positions) {
+    const Tensor positions = normed_.Rows(0, num_rows_);
+    SPECINFER_RETURN_IF_ERROR(stream_->GatherRows(
+        {.in = weights_.positions, .rows = positions_, .out = positions}));
+    SPECINFER_RETURN_IF_ERROR(
+        stream_->Add({.sum = residual, .addend = positions}));
+  }
   for (size_t layer = 0; layer < num_layers_; ++layer) {
     SPECINFER_RETURN_IF_ERROR(Attention(layer));
     const bool is_last = layer + 1 == num_layers_;
     if (is_last && answer.rows.empty())
       break;  // a prompt's chunk is here for its keys and values alone
+    if (architecture_.has_encoder())
+      SPECINFER_RETURN_IF_ERROR(CrossAttention(layer));
     SPECINFER_RETURN_IF_ERROR(FeedForward(layer));
   }
   if (answer.rows.empty()) return stream_->Wait();
@@ -174,15 +204,25 @@ absl::Status Decoder::RunPass(const ForwardAnswer& answer) {
   const Tensor kept = answer_.Rows(0, num_answer_rows_);
   SPECINFER_RETURN_IF_ERROR(
       stream_->GatherRows({.in = residual, .rows = answer.rows, .out = kept}));
-  SPECINFER_RETURN_IF_ERROR(
-      stream_->RmsNorm({.in = kept,
-                        .weight = weights_.output_norm,
-                        .epsilon = architecture_.norm_epsilon,
-                        .out = kept}));
+  SPECINFER_RETURN_IF_ERROR(Norm(kept, weights_.output_norm, kept));
   if (!answer.hidden.empty())
     SPECINFER_RETURN_IF_ERROR(stream_->CopyOut(kept, answer.hidden));
   if (!answer.queries.empty()) SPECINFER_RETURN_IF_ERROR(Head(answer.queries));
   return stream_->Wait();
+}
+
+absl::Status Decoder::Norm(const Tensor& in, const NormWeights& weights,
+                           const Tensor& out) {
+  const float epsilon = architecture_.norm_epsilon;
+  if (architecture_.norm_kind == NormKind::kRms) {
+    return stream_->RmsNorm(
+        {.in = in, .weight = weights.weight, .epsilon = epsilon, .out = out});
+  }
+  return stream_->LayerNorm({.in = in,
+                             .weight = weights.weight,
+                             .bias = weights.bias,
+                             .epsilon = epsilon,
+                             .out = out});
 }
 
 absl::Status Decoder::Attention(size_t layer) {
@@ -196,10 +236,7 @@ absl::Status Decoder::Attention(size_t layer) {
   const Tensor attended = attended_.Rows(0, num_rows_);
   const size_t group = static_cast<size_t>(layout_.group_of_layer[layer]);
 
-  SPECINFER_RETURN_IF_ERROR(stream_->RmsNorm({.in = residual,
-                                              .weight = w.attention_norm,
-                                              .epsilon = a.norm_epsilon,
-                                              .out = normed}));
+  SPECINFER_RETURN_IF_ERROR(Norm(residual, w.attention_norm, normed));
   const std::array<LinearOutput, 3> outputs = {
       {{w.query.weight.get(), w.query.bias, query},
        {w.key.weight.get(), w.key.bias, key},
@@ -256,6 +293,38 @@ absl::Status Decoder::Attention(size_t layer) {
   return stream_->Add({.sum = residual, .addend = normed});
 }
 
+// Its keys and values were computed when the memory was.
+absl::Status Decoder::CrossAttention(size_t layer) {
+  const Architecture& a = architecture_;
+  const LayerWeights& w = weights_.layers[layer];
+  const Tensor residual = residual_.Rows(0, num_rows_);
+  const Tensor normed = normed_.Rows(0, num_rows_);
+  const Tensor query = query_.Rows(0, num_rows_);
+  const Tensor attended = attended_.Rows(0, num_rows_);
+
+  SPECINFER_RETURN_IF_ERROR(Norm(residual, w.cross_norm, normed));
+  const std::array<LinearOutput, 1> queries = {
+      {{w.cross_query.weight.get(), w.cross_query.bias, query}}};
+  SPECINFER_RETURN_IF_ERROR(
+      stream_->Linear({.in = normed, .outputs = queries}));
+  SPECINFER_RETURN_IF_ERROR(stream_->TreeAttention(
+      {.query = query,
+       .sequences = memories_,
+       .cache_type = memory_layout_->cache_type,
+       .layer_offset = memory_layout_->layer_offset[layer],
+       .heads = a.heads,
+       .kv_heads = a.kv_heads,
+       .head_dim = a.head_dim,
+       .scale = a.attention_scale,
+       .sees_committed = true,
+       .out = attended}));
+  const std::array<LinearOutput, 1> output = {
+      {{w.cross_output.weight.get(), w.cross_output.bias, normed}}};
+  SPECINFER_RETURN_IF_ERROR(
+      stream_->Linear({.in = attended, .outputs = output}));
+  return stream_->Add({.sum = residual, .addend = normed});
+}
+
 absl::Status Decoder::FeedForward(size_t layer) {
   const Architecture& a = architecture_;
   const LayerWeights& w = weights_.layers[layer];
@@ -264,20 +333,21 @@ absl::Status Decoder::FeedForward(size_t layer) {
   const Tensor gate = gate_.Rows(0, num_rows_);
   const Tensor up = up_.Rows(0, num_rows_);
 
-  SPECINFER_RETURN_IF_ERROR(stream_->RmsNorm({.in = residual,
-                                              .weight = w.feed_forward_norm,
-                                              .epsilon = a.norm_epsilon,
-                                              .out = normed}));
+  SPECINFER_RETURN_IF_ERROR(Norm(residual, w.feed_forward_norm, normed));
   const std::array<LinearOutput, 2> outputs = {
-      {{w.gate.weight.get(), w.gate.bias, gate},
-       {w.up.weight.get(), w.up.bias, up}}};
+      {{w.up.weight.get(), w.up.bias, up},
+       {w.gate.weight.get(), w.gate.bias, gate}}};
+  SPECINFER_RETURN_IF_ERROR(stream_->Linear(
+      {.in = normed,
+       .outputs = absl::MakeConstSpan(outputs).first(a.has_gate ? 2 : 1)}));
   SPECINFER_RETURN_IF_ERROR(
-      stream_->Linear({.in = normed, .outputs = outputs}));
-  SPECINFER_RETURN_IF_ERROR(stream_->GatedActivation(
-      {.activation = a.activation, .gate = gate, .up = up, .out = gate}));
+      stream_->GatedActivation({.activation = a.activation,
+                                .gate = a.has_gate ? gate : up,
+                                .up = a.has_gate ? up : Tensor(),
+                                .out = up}));
   const std::array<LinearOutput, 1> output = {
       {{w.down.weight.get(), w.down.bias, normed}}};
-  SPECINFER_RETURN_IF_ERROR(stream_->Linear({.in = gate, .outputs = output}));
+  SPECINFER_RETURN_IF_ERROR(stream_->Linear({.in = up, .outputs = output}));
   if (a.has_post_norms) {
     SPECINFER_RETURN_IF_ERROR(
         stream_->RmsNorm({.in = normed,

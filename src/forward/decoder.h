@@ -80,7 +80,10 @@ class Decoder {
   absl::Status Allocate(Backend& backend, int32_t max_answer_rows);
   void PlanRows(absl::Span<const SequenceNodes> batch);
   absl::Status RunPass(const ForwardAnswer& answer);
+  absl::Status Norm(const Tensor& in, const NormWeights& weights,
+                    const Tensor& out);
   absl::Status Attention(size_t layer);
+  absl::Status CrossAttention(size_t layer);
   absl::Status FeedForward(size_t layer);
   absl::Status Head(absl::Span<const HeadQuery> queries);
 
@@ -101,6 +104,9 @@ class Decoder {
   std::vector<std::vector<float>>
       cos_sin_;  // per rope: [rows, rotary_dims / 2, 2]
   std::vector<std::vector<AttentionSequence>> sequences_;  // per cache group
+  std::vector<int32_t> positions_;           // of each row, where learnt
+  std::vector<AttentionSequence> memories_;  // what the sequences are bound to
+  const CacheLayout* memory_layout_ = nullptr;  // of all of them
 
   // Scratch, sized for max_rows; a pass uses the first num_rows_ rows.
   Tensor residual_, normed_, query_, key_, value_, attended_, gate_, up_,

@@ -1,19 +1,12 @@
 #include "src/forward/pass_cost.h"
 
 #include <algorithm>
-#include <array>
 
 namespace specinfer {
 namespace {
 
-std::array<const Weight*, 4> AttentionWeights(const LayerWeights& layer) {
-  return {layer.query.weight.get(), layer.key.weight.get(),
-          layer.value.weight.get(), layer.attention_output.weight.get()};
-}
-
-std::array<const Weight*, 3> FeedForwardWeights(const LayerWeights& layer) {
-  return {layer.gate.weight.get(), layer.up.weight.get(),
-          layer.down.weight.get()};
+bool IsFeedForward(const LayerWeights& layer, const LinearWeights* linear) {
+  return linear == &layer.gate || linear == &layer.up || linear == &layer.down;
 }
 
 bool IsFloat(DType dtype) {
@@ -71,16 +64,19 @@ PassCost ComputePassCost(const Architecture& architecture,
   cost.read_bytes +=
       num_rows * table.packed_bytes / static_cast<uint64_t>(table.outputs);
   for (size_t i = 0; i < weights.layers.size(); ++i) {
-    for (const Weight* weight : AttentionWeights(weights.layers[i]))
-      AddLinear(*weight, num_rows, &cost);
+    const LayerWeights& layer = weights.layers[i];
+    for (const LinearWeights* linear : layer.linears())
+      if (!IsFeedForward(layer, linear))
+        AddLinear(*linear->weight, num_rows, &cost);
     const CacheGroup& group =
         layout.groups[static_cast<size_t>(layout.group_of_layer[i])];
     AddAttention(architecture, group, layout.cache_type, shape, &cost);
     // Behind the last attention only rows count that are asked about.
     const bool is_last = i + 1 == weights.layers.size();
     if (is_last && num_answers == 0) break;
-    for (const Weight* weight : FeedForwardWeights(weights.layers[i]))
-      AddLinear(*weight, is_last ? num_answers : num_rows, &cost);
+    for (const LinearWeights* linear : layer.linears())
+      if (IsFeedForward(layer, linear))
+        AddLinear(*linear->weight, is_last ? num_answers : num_rows, &cost);
   }
   if (num_answers > 0) AddLinear(weights.head(), num_answers, &cost);
   return cost;
@@ -89,9 +85,8 @@ PassCost ComputePassCost(const Architecture& architecture,
 std::vector<const Weight*> PassWeights(const Weights& weights) {
   std::vector<const Weight*> all;
   for (const LayerWeights& layer : weights.layers) {
-    for (const Weight* weight : AttentionWeights(layer)) all.push_back(weight);
-    for (const Weight* weight : FeedForwardWeights(layer))
-      all.push_back(weight);
+    for (const LinearWeights* linear : layer.linears())
+      all.push_back(linear->weight.get());
   }
   all.push_back(&weights.head());
   return all;

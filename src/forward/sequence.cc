@@ -184,6 +184,7 @@ absl::StatusOr<std::unique_ptr<Sequence>> Sequence::Fork() const {
       std::unique_ptr<Sequence> fork,
       Create(backend_, layout_, max_positions_, max_nodes_));
   fork->num_committed_ = num_committed_;
+  fork->memory_ = memory_;
   const int32_t end = PagesFor(num_committed_);
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Group& from = groups_[g];

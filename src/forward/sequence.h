@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -38,6 +39,7 @@ class Sequence {
   // The most that a sequence of `num_slots` slots takes.
   static uint64_t PlanBytes(const CacheLayout& layout, int32_t num_slots);
 
+  const CacheLayout& layout() const { return layout_; }
   int32_t num_committed() const { return num_committed_; }
   int32_t max_positions() const { return max_positions_; }
 
@@ -55,7 +57,16 @@ class Sequence {
   // has let their keys go. Returns what is left.
   int32_t Truncate(int32_t num_positions);
 
-  // A sequence with the same content that shares its pages.
+  // What the sequence's tokens attend to besides each other, of an
+  // encoder-decoder: keys and values of what was encoded, in a sequence of the
+  // same layers. Null: nothing.
+  void Bind(std::shared_ptr<const Sequence> memory) {
+    memory_ = std::move(memory);
+  }
+  const Sequence* memory() const { return memory_.get(); }
+
+  // A sequence with the same content that shares its pages, bound to the same
+  // memory.
   // Errors: RESOURCE_EXHAUSTED.
   absl::StatusOr<std::unique_ptr<Sequence>> Fork() const;
 
@@ -102,6 +113,7 @@ class Sequence {
   const int32_t max_positions_;
   const int32_t max_nodes_;
   int32_t num_committed_ = 0;
+  std::shared_ptr<const Sequence> memory_;
   std::vector<Group> groups_;
   std::vector<int32_t> move_from_, move_to_;
 };

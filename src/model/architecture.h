@@ -24,6 +24,18 @@ struct Layer {
   int32_t rope = 0;  // index into Architecture::ropes
 };
 
+// What encodes sound for a decoder: two convolutions over the frames of a
+// log-mel spectrogram, the second of which halves their number, then layers of
+// attention that sees all positions. It is as wide as its decoder.
+struct EncoderArchitecture {
+  int32_t num_layers = 0;
+  int32_t feed_forward_size = 0;
+  int32_t mel_bins = 0;
+  int32_t max_positions = 0;  // half as many as frames
+};
+
+enum class NormKind : uint8_t { kRms, kLayer };
+
 struct Architecture {
   std::string name;  // general.architecture
   int32_t hidden_size = 0;
@@ -46,11 +58,20 @@ struct Architecture {
   float logit_soft_cap = 0.0f;      // 0: none
   float logit_multiplier = 1.0f;
   float embedding_multiplier = 1.0f;  // gemma: sqrt(hidden_size)
+  NormKind norm_kind = NormKind::kRms;
   Activation activation = Activation::kSilu;
+  bool has_gate = true;  // of the feed-forward
+  // A learnt vector for each position is added to the embedding.
+  bool has_learned_positions = false;
   bool has_head_norms =
       false;  // RMS norm of each query and key head before RoPE
   bool has_post_norms = false;  // a norm after attention and after the
                                 // feed-forward, before each addition
+  // Of an encoder-decoder, whose layers also attend to what was encoded; it
+  // shares heads, head_dim and norms. No layers: there is none.
+  EncoderArchitecture encoder;
+
+  bool has_encoder() const { return encoder.num_layers > 0; }
 };
 
 }  // namespace specinfer

@@ -1,5 +1,6 @@
 #include "src/model/placements.h"
 
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -30,6 +31,23 @@ class PlacementList {
                            .is_norm = true,
                            .vector = to});
   }
+  void Norm(std::string name, const Architecture& a, NormWeights* to) {
+    Norm(name, a.hidden_size, &to->weight);
+    if (a.norm_kind == NormKind::kRms) return;
+    placements_.push_back({.name = absl::StrCat(name, ".bias"),
+                           .inputs = a.hidden_size,
+                           .vector = &to->bias});
+  }
+  void Table(std::string name, int64_t rows, int64_t width, Tensor* to) {
+    placements_.push_back(
+        {.name = std::move(name), .inputs = width, .rows = rows, .vector = to});
+  }
+  void Convolution(std::string name, int64_t outputs, int64_t channels,
+                   LinearWeights* to) {
+    constexpr int64_t kTaps = 3;
+    Matrix(std::move(name), outputs, channels * kTaps, to);
+    placements_[placements_.size() - 2].taps = kTaps;
+  }
   void MakeLastMatrixOptional() {
     placements_[placements_.size() - 2].is_optional = true;
   }
@@ -39,24 +57,77 @@ class PlacementList {
   std::vector<Placement> placements_;
 };
 
+void ListAttention(const Architecture& a, const std::string& prefix,
+                   LayerWeights* layer, PlacementList* list) {
+  const int64_t hidden = a.hidden_size;
+  const int64_t attention = int64_t{a.heads} * a.head_dim;
+  const int64_t kv = int64_t{a.kv_heads} * a.head_dim;
+  list->Norm(prefix + "attn_norm", a, &layer->attention_norm);
+  list->Matrix(prefix + "attn_q", attention, hidden, &layer->query);
+  list->Matrix(prefix + "attn_k", kv, hidden, &layer->key);
+  list->Matrix(prefix + "attn_v", kv, hidden, &layer->value);
+  list->Matrix(prefix + "attn_output", hidden, attention,
+               &layer->attention_output);
+}
+
+void ListFeedForward(const Architecture& a, int64_t size,
+                     const std::string& prefix, LayerWeights* layer,
+                     PlacementList* list) {
+  list->Norm(prefix + "ffn_norm", a, &layer->feed_forward_norm);
+  if (a.has_gate)
+    list->Matrix(prefix + "ffn_gate", size, a.hidden_size, &layer->gate);
+  list->Matrix(prefix + "ffn_up", size, a.hidden_size, &layer->up);
+  list->Matrix(prefix + "ffn_down", a.hidden_size, size, &layer->down);
+}
+
+void ListEncoder(const Architecture& a, EncoderWeights* weights,
+                 PlacementList* list) {
+  const EncoderArchitecture& encoder = a.encoder;
+  list->Convolution("enc.conv1", a.hidden_size, encoder.mel_bins,
+                    &weights->convolution1);
+  list->Convolution("enc.conv2", a.hidden_size, a.hidden_size,
+                    &weights->convolution2);
+  list->Table("enc.position_embd.weight", encoder.max_positions, a.hidden_size,
+              &weights->positions);
+  weights->layers.resize(static_cast<size_t>(encoder.num_layers));
+  for (size_t i = 0; i < weights->layers.size(); ++i) {
+    const std::string prefix = absl::StrCat("enc.blk.", i, ".");
+    ListAttention(a, prefix, &weights->layers[i], list);
+    ListFeedForward(a, encoder.feed_forward_size, prefix, &weights->layers[i],
+                    list);
+  }
+  list->Norm("enc.output_norm", a, &weights->output_norm);
+}
+
+void ListCrossAttention(const Architecture& a, const std::string& prefix,
+                        LayerWeights* layer, PlacementList* list) {
+  const int64_t attention = int64_t{a.heads} * a.head_dim;
+  const int64_t kv = int64_t{a.kv_heads} * a.head_dim;
+  list->Norm(prefix + "cross_attn_norm", a, &layer->cross_norm);
+  list->Matrix(prefix + "cross_attn_q", attention, a.hidden_size,
+               &layer->cross_query);
+  list->Matrix(prefix + "cross_attn_k", kv, a.hidden_size, &layer->cross_key);
+  list->Matrix(prefix + "cross_attn_v", kv, a.hidden_size, &layer->cross_value);
+  list->Matrix(prefix + "cross_attn_output", a.hidden_size, attention,
+               &layer->cross_output);
+}
+
 }  // namespace
 
 std::vector<Placement> ListPlacements(const Architecture& a, Weights* weights) {
   PlacementList list;
   const int64_t hidden = a.hidden_size;
-  const int64_t attention = int64_t{a.heads} * a.head_dim;
-  const int64_t kv = int64_t{a.kv_heads} * a.head_dim;
+  if (a.has_encoder()) ListEncoder(a, &weights->encoder, &list);
   list.Matrix("token_embd", a.vocabulary_size, hidden, &weights->embedding);
+  if (a.has_learned_positions)
+    list.Table("position_embd.weight", a.max_context, hidden,
+               &weights->positions);
   weights->layers.resize(a.layers.size());
   for (size_t i = 0; i < a.layers.size(); ++i) {
     LayerWeights& layer = weights->layers[i];
     const std::string prefix = absl::StrCat("blk.", i, ".");
-    list.Norm(prefix + "attn_norm", hidden, &layer.attention_norm);
-    list.Matrix(prefix + "attn_q", attention, hidden, &layer.query);
-    list.Matrix(prefix + "attn_k", kv, hidden, &layer.key);
-    list.Matrix(prefix + "attn_v", kv, hidden, &layer.value);
-    list.Matrix(prefix + "attn_output", hidden, attention,
-                &layer.attention_output);
+    ListAttention(a, prefix, &layer, &list);
+    if (a.has_encoder()) ListCrossAttention(a, prefix, &layer, &list);
     if (a.has_head_norms) {
       list.Norm(prefix + "attn_q_norm", a.head_dim, &layer.query_norm);
       list.Norm(prefix + "attn_k_norm", a.head_dim, &layer.key_norm);
@@ -67,12 +138,9 @@ std::vector<Placement> ListPlacements(const Architecture& a, Weights* weights) {
       list.Norm(prefix + "post_ffw_norm", hidden,
                 &layer.post_feed_forward_norm);
     }
-    list.Norm(prefix + "ffn_norm", hidden, &layer.feed_forward_norm);
-    list.Matrix(prefix + "ffn_gate", a.feed_forward_size, hidden, &layer.gate);
-    list.Matrix(prefix + "ffn_up", a.feed_forward_size, hidden, &layer.up);
-    list.Matrix(prefix + "ffn_down", hidden, a.feed_forward_size, &layer.down);
+    ListFeedForward(a, a.feed_forward_size, prefix, &layer, &list);
   }
-  list.Norm("output_norm", hidden, &weights->output_norm);
+  list.Norm("output_norm", a, &weights->output_norm);
   list.Matrix("output", a.vocabulary_size, hidden, &weights->untied_head);
   list.MakeLastMatrixOptional();
   return std::move(list.placements());
@@ -93,13 +161,18 @@ absl::StatusOr<const TensorRecord*> FindPlaced(const ModelFile& file,
         file.path(), "tensor \"", place.name,
         is_vector ? "\" is packed, but is a vector" : "\" is not packed"));
   }
-  const int64_t outputs = is_vector ? 1 : place.outputs;
-  if (tensor->dims[0] != place.inputs || tensor->dims[1] != outputs ||
-      tensor->dims[2] != 1 || tensor->dims[3] != 1) {
+  const int64_t outputs = is_vector ? place.rows : place.outputs;
+  // A packed convolution is a matrix.
+  const bool has_taps = place.taps > 1 && !tensor->is_packed;
+  const std::array<int64_t, 4> dims =
+      has_taps ? std::array<int64_t, 4>{place.taps, place.inputs / place.taps,
+                                        outputs, 1}
+               : std::array<int64_t, 4>{place.inputs, outputs, 1, 1};
+  if (tensor->dims != dims) {
     return absl::InvalidArgumentError(ModelMessage(
         file.path(), "tensor \"", place.name, "\" is [", tensor->dims[0], ", ",
         tensor->dims[1], ", ", tensor->dims[2], "], architecture says [",
-        place.inputs, ", ", outputs, "]"));
+        dims[0], ", ", dims[1], ", ", dims[2], "]"));
   }
   if (is_vector && tensor->dtype != DType::kF32 &&
       tensor->dtype != DType::kF16 && tensor->dtype != DType::kBF16) {
@@ -114,7 +187,7 @@ std::vector<float> ReadVector(const Architecture& architecture,
                               const Placement& place,
                               const TensorRecord& tensor) {
   const float offset = place.is_norm ? architecture.norm_weight_offset : 0.0f;
-  std::vector<float> values(static_cast<size_t>(tensor.dims[0]));
+  std::vector<float> values(static_cast<size_t>(place.rows * place.inputs));
   for (size_t i = 0; i < values.size(); ++i) {
     if (tensor.dtype == DType::kF32) {
       std::memcpy(&values[i], tensor.bytes.data() + i * sizeof(float),

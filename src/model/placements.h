@@ -23,6 +23,8 @@ struct Placement {
   std::string name;
   int64_t outputs = 0;  // 0: a vector
   int64_t inputs = 0;
+  int64_t rows = 1;  // of a vector: of a table of them
+  int64_t taps = 1;  // of a convolution: its inputs are [channels, taps]
   bool is_norm = false;
   bool is_optional = false;
   std::unique_ptr<Weight>* weight = nullptr;

@@ -88,7 +88,8 @@ absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
   for (const Found& item : found) {
     total_bytes += item.tensor->bytes.size();
     if (item.place->vector != nullptr)
-      weights.vector_bytes += VectorBytes(item.place->inputs);
+      weights.vector_bytes +=
+          VectorBytes(item.place->rows * item.place->inputs);
   }
   SPECINFER_ASSIGN_OR_RETURN(
       weights.vectors,
@@ -114,10 +115,10 @@ absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
       SPECINFER_ASSIGN_OR_RETURN(*place.weight, backend.Pack(source));
       file.Release(*item.tensor);
     } else {
-      *place.vector = {weights.vectors.get(), offset, 1, place.inputs};
+      *place.vector = {weights.vectors.get(), offset, place.rows, place.inputs};
       SPECINFER_RETURN_IF_ERROR(stream->CopyIn(
           ReadVector(architecture, place, *item.tensor), *place.vector));
-      offset += VectorBytes(place.inputs);
+      offset += VectorBytes(place.rows * place.inputs);
     }
     done_bytes += item.tensor->bytes.size();
     if (progress && !progress(static_cast<float>(done_bytes) /
@@ -171,17 +172,46 @@ absl::Status AdoptAll(const ModelFile& file, const std::vector<Found>& found,
                        GetDTypeTraits(item.tensor->dtype).name,
                        ", must be F32 in a packed model"));
     }
-    weights.vector_bytes += VectorBytes(place.inputs);
+    weights.vector_bytes += VectorBytes(place.rows * place.inputs);
     *place.vector = {
         weights.vectors.get(),
-        static_cast<size_t>(item.tensor->bytes.data() - bytes.data()), 1,
-        place.inputs};
+        static_cast<size_t>(item.tensor->bytes.data() - bytes.data()),
+        place.rows, place.inputs};
   }
   if (progress && !progress(1.0f)) return Cancelled(file);
   return absl::OkStatus();
 }
 
+uint64_t BytesOf(const LinearWeights& linear) {
+  return linear.weight == nullptr ? 0 : linear.weight->packed_bytes;
+}
+
+uint64_t BytesOf(const std::vector<LayerWeights>& layers) {
+  uint64_t num_bytes = 0;
+  for (const LayerWeights& layer : layers) {
+    for (const LinearWeights* linear : layer.linears())
+      num_bytes += BytesOf(*linear);
+    num_bytes += BytesOf(layer.cross_key) + BytesOf(layer.cross_value);
+  }
+  return num_bytes;
+}
+
 }  // namespace
+
+uint64_t Weights::num_bytes() const {
+  return vector_bytes + BytesOf(embedding) + BytesOf(untied_head) +
+         BytesOf(layers) + BytesOf(encoder.convolution1) +
+         BytesOf(encoder.convolution2) + BytesOf(encoder.layers);
+}
+
+std::vector<const LinearWeights*> LayerWeights::linears() const {
+  std::vector<const LinearWeights*> present;
+  for (const LinearWeights* linear :
+       {&query, &key, &value, &attention_output, &cross_query, &cross_output,
+        &gate, &up, &down})
+    if (linear->weight != nullptr) present.push_back(linear);
+  return present;
+}
 
 absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
                                          const Architecture& architecture,
@@ -195,7 +225,7 @@ absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
     num_bytes +=
         place.weight != nullptr
             ? backend.PackedBytes(tensor->dtype, place.outputs, place.inputs)
-            : VectorBytes(place.inputs);
+            : VectorBytes(place.rows * place.inputs);
   }
   return num_bytes;
 }

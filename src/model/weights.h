@@ -21,13 +21,30 @@ struct LinearWeights {
   Tensor bias;                     // [1, outputs]
 };
 
+struct NormWeights {
+  Tensor weight;  // [1, hidden]
+  Tensor bias;    // the same; empty of NormKind::kRms
+};
+
 struct LayerWeights {
-  Tensor attention_norm, feed_forward_norm;  // [1, hidden]
+  NormWeights attention_norm, cross_norm, feed_forward_norm;
   Tensor query_norm, key_norm;  // [1, head_dim]; empty without head norms
   Tensor post_attention_norm,
       post_feed_forward_norm;  // [1, hidden]; empty without post norms
   LinearWeights query, key, value, attention_output;
+  LinearWeights cross_query, cross_key, cross_value, cross_output;
   LinearWeights gate, up, down;
+
+  // Those that this layer has, in the order a pass reads them, but for the
+  // keys and values of what was encoded: they are computed once.
+  std::vector<const LinearWeights*> linears() const;
+};
+
+struct EncoderWeights {
+  LinearWeights convolution1, convolution2;  // [hidden, 3 · inputs]
+  Tensor positions;                          // [positions, hidden]
+  std::vector<LayerWeights> layers;
+  NormWeights output_norm;
 };
 
 struct Weights {
@@ -36,12 +53,15 @@ struct Weights {
   LinearWeights embedding;          // [vocabulary, hidden]
   LinearWeights untied_head;  // [vocabulary, hidden]; no weight: the embedding
                               // is the head
-  Tensor output_norm;         // [1, hidden]
+  Tensor positions;           // [positions, hidden]; empty without learned ones
+  NormWeights output_norm;
   std::vector<LayerWeights> layers;
+  EncoderWeights encoder;
 
   const Weight& head() const {
     return untied_head.weight ? *untied_head.weight : *embedding.weight;
   }
+  uint64_t num_bytes() const;  // of everything, as packed
 };
 
 // Packs every tensor the architecture names, in file order so that the source

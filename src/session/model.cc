@@ -176,10 +176,7 @@ void Model::PreparePassTimes() {
                    architecture_.vocabulary_size;
     }
     for (size_t i = 0; i < num_layers; ++i) {
-      const LayerWeights& layer = weights_.layers[i];
-      for (const LinearWeights* linear :
-           {&layer.query, &layer.key, &layer.value, &layer.attention_output,
-            &layer.gate, &layer.up, &layer.down})
+      for (const LinearWeights* linear : weights_.layers[i].linears())
         num_bytes += static_cast<double>(linear->weight->packed_bytes);
     }
     const double part = static_cast<double>(num_layers) /

@@ -130,9 +130,7 @@ TEST(DraftWeight, TakesAtMostSixBitsWhereAPassReadsIt) {
     constexpr double kBits = 6.25;
     EXPECT_LE(BitsPerWeight(model->weights().head()), kBits) << name;
     for (const LayerWeights& layer : model->weights().layers) {
-      for (const LinearWeights* linear :
-           {&layer.query, &layer.key, &layer.value, &layer.attention_output,
-            &layer.gate, &layer.up, &layer.down})
+      for (const LinearWeights* linear : layer.linears())
         EXPECT_LE(BitsPerWeight(*linear->weight), kBits) << name;
     }
   }
