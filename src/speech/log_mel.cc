@@ -15,14 +15,16 @@ namespace {
 constexpr int kFrameSamples = PowerSpectrum::kFrameSamples;
 // A frame reaches this far to both sides of its centre.
 constexpr int kReach = kFrameSamples / 2;
-constexpr float kLeastPower = 1e-10f;
+// Below 1e-10, whose logarithm is the least: all that is less is cut there.
+constexpr float kLeastPower = 0.99e-10f;
 
-// log10 x for finite x, or kSilentLogMel where that is larger. Plain
+// log10 x for finite x >= 0, or kSilentLogMel where that is larger. Plain
 // multiplications and additions, so that every compiler's vectors agree.
 inline float LogPower(float x) {
-  const float y = x > kLeastPower ? x : 1.0f;
-  // y = 2^exponent * (1 + m), 1 + m in [sqrt(1/2), sqrt(2)).
-  const int32_t bits = std::bit_cast<int32_t>(y);
+  // Floats that are not negative are in the order of their bits.
+  const int32_t bits =
+      std::max(std::bit_cast<int32_t>(x), std::bit_cast<int32_t>(kLeastPower));
+  // x = 2^exponent * (1 + m), 1 + m in [sqrt(1/2), sqrt(2)).
   const int32_t exponent = (bits - 0x3f3504f3) >> 23;
   const float m = std::bit_cast<float>(bits - (exponent << 23)) - 1.0f;
   const float z = m * m;
@@ -40,7 +42,7 @@ inline float LogPower(float x) {
   // log10(2) in two parts, the first exact in its products.
   const float log10 = e * 0.301025390625f +
                       (e * 4.6050389811952e-6f + natural * 0.43429448190325f);
-  return x > kLeastPower && log10 > kSilentLogMel ? log10 : kSilentLogMel;
+  return log10 > kSilentLogMel ? log10 : kSilentLogMel;
 }
 
 // Copies samples: what is not finite becomes 0, and what no sound is bounded,
@@ -96,8 +98,8 @@ void LogMel::ComputeFrames(const float* samples, int num_frames,
     }
     std::copy_n(sums, kGroupFrames, mels + mel * kGroupFrames);
   }
-  for (int i = 0; i < num_mels() * kGroupFrames; ++i)
-    mels[i] = LogPower(mels[i]);
+  const int num_values = num_mels() * kGroupFrames;
+  for (int i = 0; i < num_values; ++i) mels[i] = LogPower(mels[i]);
   for (int frame = 0; frame < num_frames; ++frame) {
     for (int mel = 0; mel < num_mels(); ++mel)
       *frames++ = mels[mel * kGroupFrames + frame];
