@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "src/base/status_macros.h"
+#include "src/speech/audio_samples.h"
 
 namespace specinfer {
 namespace {
@@ -43,18 +44,6 @@ inline float LogPower(float x) {
   const float log10 = e * 0.301025390625f +
                       (e * 4.6050389811952e-6f + natural * 0.43429448190325f);
   return log10 > kSilentLogMel ? log10 : kSilentLogMel;
-}
-
-// Copies samples: what is not finite becomes 0, and what no sound is bounded,
-// so that no power overflows.
-void CopyFinite(const float* __restrict from, size_t count,
-                float* __restrict to) {
-  constexpr float kBound = 1e12f;
-  for (size_t i = 0; i < count; ++i) {
-    const float x = from[i];
-    const float bounded = x > kBound ? kBound : x < -kBound ? -kBound : x;
-    to[i] = x - x == 0.0f ? bounded : 0.0f;
-  }
 }
 
 }  // namespace

@@ -11,12 +11,12 @@
 #include "absl/types/span.h"
 
 #include "src/base/memory.h"
+#include "src/speech/audio_samples.h"
 #include "src/speech/mel_filters.h"
 #include "src/speech/power_spectrum.h"
 
 namespace specinfer {
 
-inline constexpr int kSpeechSampleRate = 16000;
 // Frame t is centred on sample kFrameHop * t.
 inline constexpr int kFrameHop = 160;
 // log10 of the least power that is told from none.

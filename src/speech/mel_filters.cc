@@ -4,12 +4,13 @@
 #include <cmath>
 #include <cstddef>
 
+#include "src/speech/audio_samples.h"
 #include "src/speech/power_spectrum.h"
 
 namespace specinfer {
 namespace {
 
-constexpr double kSampleRate = 16000.0;
+constexpr double kSampleRate = kSpeechSampleRate;
 constexpr double kBinHz = kSampleRate / PowerSpectrum::kFrameSamples;
 
 // Slaney's scale: linear below 1,000 Hz, then 27 mels per factor 6.4.
