@@ -24,29 +24,30 @@ struct Source {
   int num_outputs;
   int num_inputs;
   int num_taps;
-  int first_input;  // of the layer
-  // The taps from first_tap on are the layer's: others would only ever see the
-  // zeros around a single frame.
+  // The taps from first_tap on are the layer's, from layer_tap on: others would
+  // only ever see the zeros around a single frame.
   int first_tap;
   int used_taps;
+  int layer_tap;
 };
 
 constexpr int kBins = VoiceNetwork::kNumBins;
 constexpr int kHidden = VoiceNetwork::kHidden;
 
+// Where a layer sees one frame its inputs are as good as taps of one input.
 constexpr Source kSources[] = {
     {&VoiceNetwork::transform, -1, "stft_conv.weight", "", 2 * kBins, 1, 256, 0,
-     0, 256},
-    {nullptr, 0, "conv1.weight", "conv1.bias", 128, kBins, 3, 0, 0, 3},
-    {nullptr, 1, "conv2.weight", "conv2.bias", 64, 128, 3, 0, 0, 3},
-    {nullptr, 2, "conv3.weight", "conv3.bias", 64, 64, 3, 0, 1, 2},
-    {nullptr, 3, "conv4.weight", "conv4.bias", 128, 64, 3, 0, 1, 1},
+     256, 0},
+    {nullptr, 0, "conv1.weight", "conv1.bias", 128, kBins, 3, 0, 3, 0},
+    {nullptr, 1, "conv2.weight", "conv2.bias", 64, 128, 3, 0, 3, 0},
+    {nullptr, 2, "conv3.weight", "conv3.bias", 64, 64, 3, 1, 2, 0},
+    {nullptr, 3, "conv4.weight", "conv4.bias", 128, 64, 3, 1, 1, 0},
     {&VoiceNetwork::gates, -1, "lstm_cell.weight_ih", "lstm_cell.bias_ih",
-     4 * kHidden, 128, 1, 0, 0, 1},
+     4 * kHidden, 1, 128, 0, 128, 0},
     {&VoiceNetwork::gates, -1, "lstm_cell.weight_hh", "lstm_cell.bias_hh",
-     4 * kHidden, kHidden, 1, 128, 0, 1},
-    {&VoiceNetwork::output, -1, "final_conv.weight", "final_conv.bias", 1,
-     kHidden, 1, 0, 0, 1},
+     4 * kHidden, 1, kHidden, 0, kHidden, 128},
+    {&VoiceNetwork::output, -1, "final_conv.weight", "final_conv.bias", 1, 1,
+     kHidden, 0, kHidden, 0},
 };
 
 VoiceLayer& LayerOf(VoiceNetwork& network, const Source& source) {
@@ -111,7 +112,7 @@ absl::Status Place(const Source& source, const ModelContents& contents,
                                  VoiceLayer::kPanel;
     for (int in = 0; in < source.num_inputs; ++in) {
       for (int tap = 0; tap < source.used_taps; ++tap) {
-        const int row = (source.first_input + in) * layer.num_taps + tap;
+        const int row = in * layer.num_taps + source.layer_tap + tap;
         panel[row * VoiceLayer::kPanel + out % VoiceLayer::kPanel] = ValueAt(
             values, (int64_t{out} * source.num_inputs + in) * source.num_taps +
                         source.first_tap + tap);
@@ -137,14 +138,12 @@ absl::StatusOr<VoiceNetwork> VoiceNetwork::Load(const std::string& path,
                              FileMapping::Open(path, reader, memory));
   SPECINFER_ASSIGN_OR_RETURN(const ModelContents contents,
                              ReadSafetensorsAlone(std::move(file), memory));
-  // Weights and biases of each source's layer, one after another; those of a
-  // layer with two sources are found again.
   VoiceNetwork network{Block()};
   size_t num_values = 0;
   for (const Source& source : kSources) {
     VoiceLayer& layer = LayerOf(network, source);
-    layer.num_inputs = source.first_input + source.num_inputs;
-    layer.num_taps = source.used_taps;
+    layer.num_inputs = source.num_inputs;
+    layer.num_taps = source.layer_tap + source.used_taps;
     layer.num_outputs = source.num_outputs;
   }
   const auto for_each_layer = [&](auto&& visit) {
