@@ -143,9 +143,9 @@ absl::StatusOr<size_t> Resampler::Flush(absl::Span<float> out) {
   return rest.num_samples_given;
 }
 
-absl::StatusOr<Resampler::Progress> Resampler::Resample(const float* mono,
-                                                        size_t num_frames,
-                                                        absl::Span<float> out) {
+absl::StatusOr<Resampler::Progress> Resampler::Resample(
+    [[maybe_unused]] const float* mono, [[maybe_unused]] size_t num_frames,
+    absl::Span<float> out) {
   Progress progress;
   if (out.empty()) return progress;  // which soxr does not survive
 #ifdef SPECINFER_HAS_SOXR
