@@ -1,7 +1,7 @@
 # Sourced by quickstart and check: Debian packages, installed where that is allowed.
 
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libabsl-dev libflatbuffers-dev flatbuffers-compiler libpcre2-dev
-  nlohmann-json3-dev libxxhash-dev libcli11-dev)
+  nlohmann-json3-dev libxxhash-dev libcli11-dev libsoxr-dev libsndfile1-dev)
 FETCH_PACKAGES=(python3 python3-pip ca-certificates)
 TEST_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-14)
 # Building for AArch64 and running the result here.

@@ -117,6 +117,8 @@ class SafetensorsReader {
         memory_(memory),
         contents_(memory) {}
 
+  // Tensors keep their names, of whatever network they are.
+  void KeepNames() { keeps_names_ = true; }
   // Reads config.json and what lies beside it.
   absl::Status ReadDocuments();
   // Reads one file of tensors; with `weight_map` it must hold what that says.
@@ -141,6 +143,7 @@ class SafetensorsReader {
   Memory& memory_;
   ModelContents contents_;
   HuggingfaceNaming naming_;
+  bool keeps_names_ = false;
 };
 
 absl::StatusOr<std::string_view> SafetensorsReader::ReadText(
@@ -240,7 +243,8 @@ absl::Status SafetensorsReader::ReadTensor(const FileMapping& file,
                                            size_t data_start,
                                            const std::string& name,
                                            const json& entry) {
-  const TensorPlace place = FindTensorPlace(naming_, name);
+  const TensorPlace place = keeps_names_ ? TensorPlace{true, name}
+                                         : FindTensorPlace(naming_, name);
   if (!place.is_known) {
     return absl::UnimplementedError(ModelMessage(
         file.path(), "tensor ", QuoteName(name), " has no place in a ",
@@ -346,6 +350,16 @@ absl::StatusOr<ModelContents> ReadSafetensors(FileMapping file,
   }
   SPECINFER_RETURN_IF_ERROR(model.CheckHead(path));
   return model.TakeContents();
+}
+
+absl::StatusOr<ModelContents> ReadSafetensorsAlone(FileMapping file,
+                                                   Memory& memory) {
+  const FileReader unused;
+  SafetensorsReader tensors(FolderOf(file.path()), unused, memory);
+  tensors.KeepNames();
+  SPECINFER_RETURN_IF_ERROR(
+      tensors.ReadShard(std::move(file), /*weight_map=*/nullptr));
+  return tensors.TakeContents();
 }
 
 absl::StatusOr<FileMapping> OpenSafetensorsFolder(const std::string& folder,

@@ -24,6 +24,11 @@ absl::StatusOr<ModelContents> ReadSafetensors(FileMapping file,
                                               const FileReader& reader,
                                               Memory& memory);
 
+// Reads the tensors of one file, which keep their own names: of a network that
+// is no model of text. Nothing beside the file is looked for.
+absl::StatusOr<ModelContents> ReadSafetensorsAlone(FileMapping file,
+                                                   Memory& memory);
+
 // Opens the index in `folder`, or else its model.safetensors.
 // Errors: NOT_FOUND where it holds neither.
 absl::StatusOr<FileMapping> OpenSafetensorsFolder(const std::string& folder,
