@@ -49,6 +49,12 @@ std::vector<TokenWord> SplitIntoCharacters(const Tokenizer& tokenizer,
     parts.push_back({std::move(text), end - begin});
     begin = end;
   }
+  // Bytes that together are one broken character; faster-whisper loses them and
+  // the word before.
+  if (begin < tokens.size()) {
+    parts.push_back(
+        {Decode(tokenizer, tokens.subspan(begin)), tokens.size() - begin});
+  }
   return parts;
 }
 
