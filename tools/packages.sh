@@ -1,13 +1,13 @@
 # Sourced by quickstart and check: Debian packages, installed where that is allowed.
 
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libabsl-dev libflatbuffers-dev flatbuffers-compiler libpcre2-dev
-  nlohmann-json3-dev libxxhash-dev libcli11-dev libsoxr-dev libsndfile1-dev)
+  nlohmann-json3-dev libxxhash-dev zlib1g-dev libcli11-dev libsoxr-dev libsndfile1-dev)
 FETCH_PACKAGES=(python3 python3-pip ca-certificates)
 TEST_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-14)
 # Building for AArch64 and running the result here.
 ARM64_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
 ARM64_LIBRARIES=(libabsl-dev libabsl20220623 libflatbuffers-dev libpcre2-dev libpcre2-8-0 nlohmann-json3-dev
-  libxxhash-dev libxxhash0 libgtest-dev libgmock-dev)
+  libxxhash-dev libxxhash0 zlib1g-dev zlib1g libgtest-dev libgmock-dev)
 
 # have_package NAME: installed, or what it is for is there without it.
 have_package() {

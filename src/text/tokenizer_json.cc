@@ -254,6 +254,8 @@ absl::Status TokenizerJsonReader::ReadVocabulary() {
   max_tokens_ = 4 * (vocabulary_->size() + num_added) + 65536;
   for (auto token = vocabulary_->begin(); token != vocabulary_->end();
        ++token) {
+    // Whisper's multilingual vocabulary gives a number to no text.
+    if (token.key().empty()) continue;
     SPECINFER_ASSIGN_OR_RETURN(Entry* const entry,
                                Place(token.value(), token.key()));
     // "<0x0A>", as the builder reads it.

@@ -113,8 +113,6 @@ INSTANTIATE_TEST_SUITE_P(
                 {{"id", 900}, {"content", "a"}, {"special", true}});
           },
           "both"},
-         {"EmptyText", [](json& j) { j["model"]["vocab"][""] = 901; },
-          "no text"},
          {"AddedTokensIsObject",
           [](json& j) { j["added_tokens"] = json::object(); }, "added_tokens"},
          {"AddedTokenIsNumber", [](json& j) { j["added_tokens"].push_back(3); },
@@ -174,6 +172,18 @@ INSTANTIATE_TEST_SUITE_P(
          {"AbsentUnknownToken",
           [](json& j) { j["model"]["unk_token"] = "nowhere"; }, "unk_token"}}),
     [](const auto& param) { return std::string(param.param.name); });
+
+// As in Whisper's multilingual vocabulary.
+TEST(TokenizerJson, NumberOfNoTextIsUnused) {
+  json document = ByteLevel();
+  document["model"]["vocab"][""] = 901;
+  document["model"]["vocab"]["zz"] = 902;
+  const auto tokenizer = TokenizerFromJson(document.dump());
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+
+  EXPECT_FALSE((*tokenizer)->HasText(901));
+  EXPECT_TRUE((*tokenizer)->HasText(902));
+}
 
 TEST(TokenizerJson, RefusesTextThatIsNoJson) {
   for (const char* text : {"", "{", "[]", "null", "{\"model\":\xFF}"}) {

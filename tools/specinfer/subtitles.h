@@ -1,0 +1,51 @@
+// What was said, as subtitles and as JSON.
+#ifndef SPECINFER_TOOLS_SPECINFER_SUBTITLES_H_
+#define SPECINFER_TOOLS_SPECINFER_SUBTITLES_H_
+
+#include <string>
+#include <vector>
+
+namespace specinfer_cli {
+
+// Times are seconds from the beginning of the file.
+struct TranscribedWord {
+  double start = 0;
+  double end = 0;
+  double probability = 0;
+  std::string text;
+};
+
+struct TranscribedSegment {
+  double start = 0;
+  double end = 0;
+  std::string text;
+  std::vector<TranscribedWord> words;  // empty unless asked for
+};
+
+struct TranscribedFile {
+  std::string file;
+  std::string language;  // a code, such as "en"
+  double audio_seconds = 0;
+  double seconds = 0;  // of work, without loading the model
+  std::vector<TranscribedSegment> segments;
+};
+
+// The segments' texts, one after the other, without outer white space.
+std::string PlainText(const std::vector<TranscribedSegment>& segments);
+
+// SubRip. Segments without text are left out and not counted. A text is one
+// line, and what would look like times is changed: SubRip cannot escape.
+std::string ToSrt(const std::vector<TranscribedSegment>& segments);
+
+// WebVTT, <https://www.w3.org/TR/webvtt1>: text is escaped.
+std::string ToWebVtt(const std::vector<TranscribedSegment>& segments);
+
+// An array with one object per file: file, text, language, audio_seconds,
+// seconds, real_time_factor, segments (start, end, text, words). A segment has
+// words (start, end, probability, text) where it was given any. Ends with a
+// line end.
+std::string ToJson(const std::vector<TranscribedFile>& files);
+
+}  // namespace specinfer_cli
+
+#endif  // SPECINFER_TOOLS_SPECINFER_SUBTITLES_H_
