@@ -113,8 +113,6 @@ INSTANTIATE_TEST_SUITE_P(
                 {{"id", 900}, {"content", "a"}, {"special", true}});
           },
           "both"},
-         {"EmptyText", [](json& j) { j["model"]["vocab"][""] = 901; },
-          "no text"},
          {"AddedTokensIsObject",
           [](json& j) { j["added_tokens"] = json::object(); }, "added_tokens"},
          {"AddedTokenIsNumber", [](json& j) { j["added_tokens"].push_back(3); },
