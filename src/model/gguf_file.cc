@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 
 #include "src/base/status_macros.h"
+#include "src/model/byte_cursor.h"
 
 namespace specinfer {
 namespace {
@@ -66,46 +67,6 @@ std::string_view UnreadTypeName(uint32_t type) {
   return "unknown";
 }
 
-// Reads forwards through untrusted bytes; every read says whether it fitted.
-class Cursor {
- public:
-  explicit Cursor(absl::Span<const uint8_t> bytes) : bytes_(bytes) {}
-
-  size_t offset() const { return offset_; }
-  size_t left() const { return bytes_.size() - offset_; }
-
-  template <typename T>
-  bool Read(T& value) {
-    if (left() < sizeof(T)) return false;
-    std::memcpy(&value, bytes_.data() + offset_, sizeof(T));
-    offset_ += sizeof(T);
-    return true;
-  }
-
-  bool ReadBytes(uint64_t num_bytes, absl::Span<const uint8_t>& bytes) {
-    if (num_bytes > left()) return false;
-    bytes = bytes_.subspan(offset_, num_bytes);
-    offset_ += num_bytes;
-    return true;
-  }
-
-  bool ReadString(std::string_view& text) {
-    uint64_t length = 0;
-    absl::Span<const uint8_t> bytes;
-    if (!Read(length) || !ReadBytes(length, bytes)) return false;
-    text = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    return true;
-  }
-
-  absl::Span<const uint8_t> Since(size_t offset) const {
-    return bytes_.subspan(offset, offset_ - offset);
-  }
-
- private:
-  absl::Span<const uint8_t> bytes_;
-  size_t offset_ = 0;
-};
-
 // One file of a model.
 class GgufPart {
  public:
@@ -148,7 +109,7 @@ class GgufPart {
   }
 
   const FileMapping& file_;
-  Cursor cursor_;
+  ByteCursor cursor_;
   Memory& memory_;
   uint64_t num_keys_ = 0;
   uint64_t num_tensors_ = 0;
@@ -207,7 +168,7 @@ absl::Status GgufPart::ReadKeys() {
   for (uint64_t index = 0; index < num_keys_; ++index) {
     MetadataEntry entry;
     uint32_t type = 0;
-    if (!cursor_.ReadString(entry.key))
+    if (!cursor_.ReadString<uint64_t>(entry.key))
       return Ends(absl::StrCat("the name of key number ", index));
     if (entry.key.empty())
       return Invalid("key number ", index, " has an empty name");
@@ -263,7 +224,7 @@ absl::StatusOr<MetadataValue> GgufPart::ReadValue(std::string_view key,
     }
     case MetadataType::kString: {
       std::string_view text;
-      if (!cursor_.ReadString(text)) return EndsInKey(key);
+      if (!cursor_.ReadString<uint64_t>(text)) return EndsInKey(key);
       return MetadataValue(std::in_place_type<std::string_view>, text);
     }
     case MetadataType::kArray:
@@ -300,7 +261,7 @@ absl::StatusOr<MetadataValue> GgufPart::ReadArray(std::string_view key) {
   }
   for (uint64_t index = 0; index < count; ++index) {
     std::string_view text;
-    if (!cursor_.ReadString(text))
+    if (!cursor_.ReadString<uint64_t>(text))
       return Ends(absl::StrCat("string ", index, " of key ", QuoteName(key)));
   }
   return MetadataValue(StringArray(count, cursor_.Since(start)));
@@ -312,7 +273,7 @@ absl::Status GgufPart::ReadTensors(ArenaArray<TensorRecord>& tensors) {
   for (uint64_t index = 0; index < num_tensors_; ++index) {
     TensorRecord tensor;
     uint64_t offset = 0;
-    if (!cursor_.ReadString(tensor.name))
+    if (!cursor_.ReadString<uint64_t>(tensor.name))
       return Ends(absl::StrCat("the name of tensor number ", index));
     if (tensor.name.empty())
       return Invalid("tensor number ", index, " has an empty name");

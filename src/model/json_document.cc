@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "src/base/status_macros.h"
 #include "src/model/model_contents.h"
 
 namespace specinfer {
@@ -39,16 +40,14 @@ Outline ReadOutline(std::string_view text) {
   return outline;
 }
 
-}  // namespace
-
-absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view path,
-                                               std::string_view text) {
+absl::StatusOr<nlohmann::json> Parse(std::string_view path,
+                                     std::string_view text,
+                                     const Outline& outline) {
   if (text.size() > kMaxBytes) {
     return absl::InvalidArgumentError(ModelMessage(
         path, "has ", text.size(), " bytes of JSON, more than the ", kMaxBytes,
         " that are read"));
   }
-  const Outline outline = ReadOutline(text);
   if (outline.depth > kMaxDepth) {
     return absl::InvalidArgumentError(
         ModelMessage(path, "has JSON nested ", outline.depth,
@@ -58,6 +57,16 @@ absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view path,
       text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
   if (document.is_discarded())
     return absl::InvalidArgumentError(ModelMessage(path, "is not valid JSON"));
+  return document;
+}
+
+}  // namespace
+
+absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view path,
+                                               std::string_view text) {
+  const Outline outline = ReadOutline(text);
+  SPECINFER_ASSIGN_OR_RETURN(nlohmann::json document,
+                             Parse(path, text, outline));
   if (!document.is_object())
     return absl::InvalidArgumentError(
         ModelMessage(path, "is JSON, but not an object"));
@@ -66,6 +75,15 @@ absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view path,
         ModelMessage(path, "has a key twice in its outermost object"));
   }
   return document;
+}
+
+absl::StatusOr<nlohmann::json> ParseJsonArray(std::string_view path,
+                                              std::string_view text) {
+  SPECINFER_ASSIGN_OR_RETURN(nlohmann::json document,
+                             Parse(path, text, ReadOutline(text)));
+  if (document.is_array()) return document;
+  return absl::InvalidArgumentError(
+      ModelMessage(path, "is JSON, but not an array"));
 }
 
 const nlohmann::json* FindMember(const nlohmann::json& object,

@@ -17,6 +17,10 @@ namespace specinfer {
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view path,
                                                std::string_view text);
 
+// The same for an array.
+absl::StatusOr<nlohmann::json> ParseJsonArray(std::string_view path,
+                                              std::string_view text);
+
 // The member `key` of `object`, or null where it is missing or JSON's null.
 const nlohmann::json* FindMember(const nlohmann::json& object, const char* key);
 

@@ -13,6 +13,7 @@
 
 #include "src/base/file_writer.h"
 #include "src/base/status_macros.h"
+#include "src/model/ctranslate2_file.h"
 #include "src/model/gguf_file.h"
 #include "src/model/packed_file.h"
 #include "src/model/safetensors_file.h"
@@ -41,34 +42,45 @@ constexpr Lookalike kLookalikes[] = {
     {"tjgg", "is a ggml file from before GGUF; convert the model again"},
 };
 
+// Opens `path`, or where that is a folder the file in it to begin with.
+absl::StatusOr<FileMapping> OpenFileOrFolder(const std::string& path,
+                                             const FileReader& reader,
+                                             Memory& memory) {
+  absl::StatusOr<FileMapping> file = FileMapping::Open(path, reader, memory);
+  if (file.ok() || absl::IsResourceExhausted(file.status()) ||
+      absl::IsPermissionDenied(file.status()))
+    return file;
+  absl::StatusOr<FileMapping> inside =
+      OpenSafetensorsFolder(path, reader, memory);
+  if (!absl::IsNotFound(inside.status())) return inside;
+  const std::string prefix =
+      path.empty() || path.back() == '/' ? path : path + "/";
+  inside = FileMapping::Open(prefix + "model.bin", reader, memory);
+  if (!absl::IsNotFound(inside.status())) return inside;
+  if (absl::IsNotFound(file.status())) return file;
+  return absl::InvalidArgumentError(
+      absl::StrCat(file.status().message(),
+                   " (a folder must hold model.safetensors, "
+                   "model.safetensors.index.json or model.bin)"));
+}
+
 absl::StatusOr<ModelContents> ReadContents(const std::string& path,
                                            const FileReader& reader,
                                            Memory& memory,
                                            PackedBytes packed_bytes) {
-  absl::StatusOr<FileMapping> file = FileMapping::Open(path, reader, memory);
-  if (absl::IsResourceExhausted(file.status()) ||
-      absl::IsPermissionDenied(file.status()))
-    return file.status();
-  if (!file.ok()) {
-    absl::StatusOr<FileMapping> inside =
-        OpenSafetensorsFolder(path, reader, memory);
-    if (inside.ok()) return ReadSafetensors(*std::move(inside), reader, memory);
-    if (!absl::IsNotFound(inside.status())) return inside.status();
-    if (absl::IsNotFound(file.status())) return file.status();
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.status().message(),
-                     " (a folder must hold model.safetensors or "
-                     "model.safetensors.index.json)"));
-  }
-  const absl::Span<const uint8_t> bytes = file->bytes();
-  if (IsGguf(bytes)) return ReadGguf(*std::move(file), reader, memory);
+  SPECINFER_ASSIGN_OR_RETURN(FileMapping file,
+                             OpenFileOrFolder(path, reader, memory));
+  const absl::Span<const uint8_t> bytes = file.bytes();
+  if (IsGguf(bytes)) return ReadGguf(std::move(file), reader, memory);
   if (IsPackedModel(bytes)) {
-    if (packed_bytes == PackedBytes::kCopied && file->is_mapped())
-      SPECINFER_RETURN_IF_ERROR(file->CopyToMemory(memory));
-    return ReadPackedModel(*std::move(file), memory);
+    if (packed_bytes == PackedBytes::kCopied && file.is_mapped())
+      SPECINFER_RETURN_IF_ERROR(file.CopyToMemory(memory));
+    return ReadPackedModel(std::move(file), memory);
   }
   if (IsSafetensors(bytes) || IsSafetensorsIndex(bytes))
-    return ReadSafetensors(*std::move(file), reader, memory);
+    return ReadSafetensors(std::move(file), reader, memory);
+  if (IsCtranslate2(bytes))
+    return ReadCtranslate2(std::move(file), reader, memory);
   const absl::string_view text(reinterpret_cast<const char*>(bytes.data()),
                                std::min<size_t>(bytes.size(), 64));
   for (const Lookalike& lookalike : kLookalikes) {
@@ -77,8 +89,8 @@ absl::StatusOr<ModelContents> ReadContents(const std::string& path,
       return absl::InvalidArgumentError(ModelMessage(path, lookalike.what));
     }
   }
-  return absl::InvalidArgumentError(
-      ModelMessage(path, "is no GGUF, safetensors or packed file"));
+  return absl::InvalidArgumentError(ModelMessage(
+      path, "is no GGUF, safetensors, CTranslate2 or packed file"));
 }
 
 absl::Status AppendOrder(size_t count, ArenaArray<uint32_t>& order) {

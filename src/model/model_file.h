@@ -36,9 +36,8 @@ enum class PackedBytes : uint8_t { kMapped, kCopied };
 class ModelFile {
  public:
   // `path`: a .gguf file (of a split model the first), a .safetensors file, the
-  // index of a sharded safetensors model, the folder of either, or a packed
-  // model. Contents
-  // decide, not endings. Everything in the files is checked before it is
+  // index of a sharded safetensors model, a CTranslate2 model.bin, the folder
+  // of any of these, or a packed model. Contents decide, not endings. Everything in the files is checked before it is
   // believed.
   // Errors: those of FileMapping::Open; INVALID_ARGUMENT (a broken file, naming
   // the field); UNIMPLEMENTED (a version, element type or architecture that

@@ -258,6 +258,8 @@ absl::Status TokenizerJsonReader::ReadVocabulary() {
     if (token.key().empty()) continue;
     SPECINFER_ASSIGN_OR_RETURN(Entry* const entry,
                                Place(token.value(), token.key()));
+    // Whisper's has a token of no text, which stays unused.
+    if (entry->text.empty()) continue;
     // "<0x0A>", as the builder reads it.
     const bool is_byte =
         has_byte_fallback_ && !is_byte_level_ && entry->text.size() == 6 &&
@@ -276,8 +278,6 @@ absl::StatusOr<TokenizerJsonReader::Entry*> TokenizerJsonReader::Place(
     return Broken(absl::StrCat("token id ", index,
                                " is too high for the number of tokens"));
   }
-  if (text.empty())
-    return Broken(absl::StrCat("token ", index, " has no text"));
   if (index >= entries_.size()) entries_.resize(index + 1);
   Entry& entry = entries_[index];
   if (!entry.text.empty() && entry.text != text)
@@ -295,8 +295,10 @@ absl::Status TokenizerJsonReader::ReadAddedTokens() {
     if (id == nullptr) return Broken("an added token has no id");
     if (FindBool(token, "single_word", false))
       return Unsupported("an added token with single_word");
-    SPECINFER_ASSIGN_OR_RETURN(Entry* const entry,
-                               Place(*id, FindString(token, "content")));
+    const std::string_view text = FindString(token, "content");
+    if (text.empty())
+      return Broken(absl::StrCat("added token ", id->dump(), " has no text"));
+    SPECINFER_ASSIGN_OR_RETURN(Entry* const entry, Place(*id, text));
     if (FindBool(token, "special", false)) {
       entry->kind = TokenKind::kControl;
     } else if (entry->kind == TokenKind::kUnused ||

@@ -11,8 +11,10 @@
 #include "src/base/status_macros.h"
 #include "src/base/text.h"
 #include "src/model/model_contents.h"
+#include "src/text/ranked_merges.h"
 #include "src/text/tokenizer_json.h"
 #include "src/text/vocabulary_builder.h"
+#include "src/text/whisper_tokens.h"
 
 namespace specinfer {
 namespace {
@@ -108,6 +110,10 @@ absl::Status AddScores(const ModelFile& file, VocabularyBuilder& builder) {
 }
 
 absl::Status AddMerges(const ModelFile& file, VocabularyBuilder& builder) {
+  SPECINFER_ASSIGN_OR_RETURN(
+      const bool follow_from_ranks,
+      file.GetBoolOr("specinfer.merges_follow_from_ranks", false));
+  if (follow_from_ranks) return AddRankedMerges(builder);
   SPECINFER_ASSIGN_OR_RETURN(const StringArray merges,
                              file.GetStrings(kMergesKey));
   builder.vocabulary().merges.reserve(merges.size());
@@ -147,6 +153,14 @@ absl::Status SetSpecialTokens(const ModelFile& file,
   return absl::OkStatus();
 }
 
+absl::Status AddTokensOfArchitecture(const ModelFile& file,
+                                     VocabularyBuilder& builder) {
+  SPECINFER_ASSIGN_OR_RETURN(const std::string_view architecture,
+                             file.GetStringOr("general.architecture", ""));
+  return architecture == "whisper" ? AddWhisperTokens(file, builder)
+                                   : absl::OkStatus();
+}
+
 // What SentencePiece files mean when they say nothing.
 absl::Status SetSentencePieceDefaults(VocabularyBuilder& builder) {
   if (builder.num_tokens() < 3) return absl::OkStatus();
@@ -172,6 +186,7 @@ absl::StatusOr<Vocabulary> LoadGgufVocabulary(const ModelFile& file) {
       is_byte_pair ? TokenizerModel::kBytePair : TokenizerModel::kSentencePiece,
       texts.size(), Where(file));
   SPECINFER_RETURN_IF_ERROR(AddTokens(file, texts, builder));
+  SPECINFER_RETURN_IF_ERROR(AddTokensOfArchitecture(file, builder));
   Vocabulary& vocabulary = builder.vocabulary();
   vocabulary.adds_bos = !is_byte_pair;
   vocabulary.space_prefix =
@@ -214,6 +229,7 @@ absl::StatusOr<Vocabulary> LoadVocabulary(const ModelFile& file) {
   SPECINFER_ASSIGN_OR_RETURN(
       const std::unique_ptr<VocabularyBuilder> builder,
       ParseTokenizerJson(file.tokenizer_json(), Where(file)));
+  SPECINFER_RETURN_IF_ERROR(AddTokensOfArchitecture(file, *builder));
   SPECINFER_RETURN_IF_ERROR(SetSpecialTokens(file, *builder));
   Vocabulary& vocabulary = builder->vocabulary();
   SPECINFER_ASSIGN_OR_RETURN(

@@ -10,6 +10,7 @@
 
 #include "src/base/status_macros.h"
 #include "src/base/text.h"
+#include "src/model/byte_spelling.h"
 #include "src/text/special_scanner.h"
 #include "src/text/utf8.h"
 
@@ -109,26 +110,20 @@ constexpr std::string_view kEndTexts[] = {
     "<\xEF\xBD\x9C"
     "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"};
 
-// GPT-2 spells every byte as a visible character: 0x21–0x7E, 0xA1–0xAC and
-// 0xAE–0xFF as themselves, the others as U+0100 and on, in order.
-bool IsVisibleByte(int byte) {
-  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD);
-}
+using ByteOfCharacter = std::array<int16_t, kByteSpellingEnd>;
 
-std::array<int16_t, 0x144> MakeByteOfCharacter() {
-  std::array<int16_t, 0x144> byte_of;
+ByteOfCharacter MakeByteOfCharacter() {
+  ByteOfCharacter byte_of;
   byte_of.fill(-1);
-  int next = 0x100;
-  for (int byte = 0; byte < 256; ++byte) {
-    byte_of[static_cast<size_t>(IsVisibleByte(byte) ? byte : next++)] =
-        static_cast<int16_t>(byte);
-  }
+  const std::array<uint16_t, 256> spelling = MakeByteSpelling();
+  for (size_t byte = 0; byte < spelling.size(); ++byte)
+    byte_of[spelling[byte]] = static_cast<int16_t>(byte);
   return byte_of;
 }
 
 // False where `text` is not spelt so; `bytes` is then as good as unset.
-bool DecodeByteSpelling(const std::array<int16_t, 0x144>& byte_of,
-                        std::string_view text, std::string* bytes) {
+bool DecodeByteSpelling(const ByteOfCharacter& byte_of, std::string_view text,
+                        std::string* bytes) {
   bytes->clear();
   while (!text.empty()) {
     const Utf8Step step = FirstUtf8Step(text);
@@ -306,7 +301,7 @@ void VocabularyBuilder::FindEndOfGeneration() {
 }
 
 absl::Status VocabularyBuilder::DecodeTexts() {
-  const std::array<int16_t, 0x144> byte_of = MakeByteOfCharacter();
+  const ByteOfCharacter byte_of = MakeByteOfCharacter();
   const bool is_byte_pair = vocabulary_.model == TokenizerModel::kBytePair;
   vocabulary_.texts.Reserve(num_tokens());
   std::string bytes;

@@ -23,6 +23,9 @@ class VocabularyBuilder {
 
   size_t num_tokens() const { return file_texts_.size(); }
 
+  // A token's text in the file's spelling. REQUIRES: token < num_tokens().
+  std::string_view text(Token token) const { return file_texts_[token]; }
+
   // The token with the next id. An empty text makes it unused.
   // Errors: INVALID_ARGUMENT when an earlier token has the same text.
   absl::Status AddToken(std::string_view text, TokenKind kind);

@@ -290,7 +290,7 @@ TEST(ModelFile, RecognisesZip) {
 
 TEST(ModelFile, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(MessageOf("x"),
-            "model \"m\": is no GGUF, safetensors or packed file");
+            "model \"m\": is no GGUF, safetensors, CTranslate2 or packed file");
 }
 
 TEST(ModelFile, RefusesAMissingFile) {
