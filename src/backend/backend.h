@@ -40,8 +40,9 @@ struct WeightSource {
   int64_t inputs = 0;
   absl::Span<const uint8_t> bytes;
   std::string_view name;  // for messages: "blk.3.attn_q.weight"
-  // Where it differs from `dtype`, packing quantises the matrix again: kQ4_0
-  // alone, from any type. Otherwise packing changes no value.
+  // Where it differs from `dtype`, packing quantises the matrix again, from any
+  // type: to kQ4_0, or to kQ8_K, whose rows may have any length. Otherwise
+  // packing changes no value.
   DType packed_as = dtype;
 };
 

@@ -28,6 +28,9 @@ constexpr Entry kEntries[] = {
     {DType::kBF16, {"BF16", 1, 2}},
 };
 
+// A half scale and int8 codes.
+constexpr DTypeTraits kQ8KTraits = {"Q8_K", 256, 258};
+
 }  // namespace
 
 const DTypeTraits* FindDTypeTraits(uint32_t dtype) {
@@ -35,6 +38,11 @@ const DTypeTraits* FindDTypeTraits(uint32_t dtype) {
     if (static_cast<uint32_t>(entry.dtype) == dtype) return &entry.traits;
   }
   return nullptr;
+}
+
+const DTypeTraits& GetDTypeTraits(DType dtype) {
+  return dtype == DType::kQ8_K ? kQ8KTraits
+                               : *FindDTypeTraits(static_cast<uint32_t>(dtype));
 }
 
 }  // namespace specinfer

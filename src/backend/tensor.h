@@ -8,7 +8,8 @@
 
 namespace specinfer {
 
-// The element types of model files; values are GGUF's type ids.
+// The element types of model files; values are GGUF's type ids. kQ8_K is none
+// of a file's here: it is only ever what a matrix is packed as.
 enum class DType : uint8_t {
   kF32 = 0,
   kF16 = 1,
@@ -22,6 +23,7 @@ enum class DType : uint8_t {
   kQ4_K = 12,
   kQ5_K = 13,
   kQ6_K = 14,
+  kQ8_K = 15,
   kIQ4_NL = 20,
   kIQ4_XS = 23,
   kI32 = 26,
@@ -34,14 +36,13 @@ struct DTypeTraits {
   int block_bytes;
 };
 
-// The traits of `dtype`, or null when it is none of ours (a hostile file's
-// number).
+// The traits of a file's `dtype`, or null when it is none that files may hold
+// (a hostile file's number).
 const DTypeTraits* FindDTypeTraits(uint32_t dtype);
 
+// Those of any type, also of one that no file holds.
 // REQUIRES: a known type.
-inline const DTypeTraits& GetDTypeTraits(DType dtype) {
-  return *FindDTypeTraits(static_cast<uint32_t>(dtype));
-}
+const DTypeTraits& GetDTypeTraits(DType dtype);
 
 // Memory on a device. Made by Backend::Allocate.
 class Buffer {

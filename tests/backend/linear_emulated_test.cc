@@ -4,6 +4,8 @@
 
 #include "tests/backend/linear_emulated.h"
 
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -22,13 +24,15 @@ class LinearEmulatedTest : public ::testing::TestWithParam<DType> {
       GTEST_SKIP() << "this machine has no AVX-512";
   }
 
-  // All outputs of all rows, with a bias.
+  // All outputs of all rows, with a bias, `step` groups at once.
   std::vector<float> Compute(LinearKernel* kernel, const PackedWeight& weight,
-                             const QuantizedRows& rows, int64_t num_rows) {
+                             const QuantizedRows& rows, int64_t num_rows,
+                             int64_t step = 1) {
     const std::vector<float> bias = RandomFloats(weight.outputs, 5);
     std::vector<float> out(num_rows * weight.outputs, -1.0f);
     LinearTile tile = rows.TileOf(weight, 0, num_rows);
-    for (tile.group = 0; tile.group < weight.num_groups(); ++tile.group) {
+    for (tile.group = 0; tile.group < weight.num_groups(); tile.group += step) {
+      tile.num_groups = std::min(step, weight.num_groups() - tile.group);
       tile.bias = bias.data() + tile.group * kGroupOutputs;
       tile.out = out.data() + tile.group * kGroupOutputs;
       kernel(tile);
@@ -37,19 +41,29 @@ class LinearEmulatedTest : public ::testing::TestWithParam<DType> {
   }
 
   void ExpectEqualBits(WeightKind kind) {
-    constexpr int64_t kOutputs = 20, kInputs = 768, kMaxRows = 83;
+    ExpectEqualBits(kind, /*inputs=*/768);
+    for (const DType own : kPackedWeightTypes) {
+      if (own != GetParam()) continue;
+      for (const int64_t inputs : {40, 240, 896}) ExpectEqualBits(kind, inputs);
+    }
+  }
+
+  void ExpectEqualBits(WeightKind kind, int64_t inputs) {
+    const int64_t outputs = GetParam() == DType::kQ8_K ? 100 : 20;
+    const int64_t step = GetParam() == DType::kQ8_K ? kMaxGroups : 1;
+    constexpr int64_t kMaxRows = 83;
     Workbench bench(Isa::kAvx512, 1,
-                    {.max_rows = kMaxRows, .max_inputs = kInputs});
+                    {.max_rows = kMaxRows, .max_inputs = inputs});
     const auto weight =
-        bench.Pack(GetParam(), kOutputs, kInputs,
-                   RandomWeightBytes(GetParam(), kOutputs, kInputs, kind, 3));
+        bench.Pack(GetParam(), outputs, inputs,
+                   RandomWeightBytes(GetParam(), outputs, inputs, kind, 3));
     const PackedWeight& packed = AsPacked(*weight);
-    const Tensor in = bench.MakeTensor(kMaxRows, kInputs,
-                                       RandomFloats(kMaxRows * kInputs, 4));
-    auto codes = bench.memory().Allocate((kMaxRows + kPanelRows) *
-                                             (kInputs / kBlockInputs) *
-                                             sizeof(ActivationBlock),
-                                         "test");
+    const Tensor in =
+        bench.MakeTensor(kMaxRows, inputs, RandomFloats(kMaxRows * inputs, 4));
+    auto codes = bench.memory().Allocate(
+        (kMaxRows + kPanelRows) * NumSpans(inputs) *
+            (kSpanInputs / kBlockInputs) * sizeof(ActivationBlock),
+        "test");
     ASSERT_TRUE(codes.ok()) << codes.status();
     const QuantizedRows rows = {packed.layout->activations(), nullptr,
                                 codes->data()};
@@ -59,11 +73,11 @@ class LinearEmulatedTest : public ::testing::TestWithParam<DType> {
                       in, num_rows, [](int64_t row) { return row; },
                       Isa::kAvx512, rows, tiles)
                       .ok());
-      EXPECT_EQ(
-          FirstDifference(
-              Compute(FindLinearEmulated(GetParam()), packed, rows, num_rows),
-              Compute(FindLinearAvx512(GetParam()), packed, rows, num_rows)),
-          "")
+      EXPECT_EQ(FirstDifference(Compute(FindLinearEmulated(GetParam()), packed,
+                                        rows, num_rows, step),
+                                Compute(FindLinearAvx512(GetParam()), packed,
+                                        rows, num_rows)),
+                "")
           << num_rows << " rows";
     }
   }
@@ -77,16 +91,15 @@ TEST_P(LinearEmulatedTest, EqualsAvx512BitForBitForAnyBytes) {
   ExpectEqualBits(WeightKind::kHostile);
 }
 
-INSTANTIATE_TEST_SUITE_P(QuantizedTypes, LinearEmulatedTest,
-                         ::testing::Values(DType::kQ4_0, DType::kQ4_1,
-                                           DType::kQ5_0, DType::kQ5_1,
-                                           DType::kQ8_0, DType::kQ2_K,
-                                           DType::kQ3_K, DType::kQ4_K,
-                                           DType::kQ5_K, DType::kQ6_K,
-                                           DType::kIQ4_NL, DType::kIQ4_XS),
-                         [](const auto& type) {
-                           return std::string(GetDTypeTraits(type.param).name);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    QuantizedTypes, LinearEmulatedTest,
+    ::testing::Values(DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
+                      DType::kQ8_0, DType::kQ2_K, DType::kQ3_K, DType::kQ4_K,
+                      DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL,
+                      DType::kIQ4_XS, DType::kQ8_K),
+    [](const auto& type) {
+      return std::string(GetDTypeTraits(type.param).name);
+    });
 
 }  // namespace
 }  // namespace specinfer::cpu

@@ -24,7 +24,7 @@ std::string CaseName(const ::testing::TestParamInfo<LinearCase>& info) {
 
 std::vector<LinearCase> AllCases() {
   std::vector<LinearCase> cases;
-  for (const DType dtype : kWeightTypes) {
+  for (const DType dtype : AllWeightTypes()) {
     cases.push_back({dtype, WeightKind::kSane});
     cases.push_back({dtype, WeightKind::kHostile});
   }
@@ -85,6 +85,21 @@ TEST_P(LinearTest, EqualsReferenceBitForBitForManyGroups) {
                   {1, 6});
 }
 
+// Rows that end in a short span, or are one; also where they are no whole
+// blocks.
+class ShortSpanTest : public LinearTest {};
+
+TEST_P(ShortSpanTest, EqualsReferenceBitForBit) {
+  for (const int64_t inputs : {1, 31, 64, 240, 384, 896, 1000})
+    ExpectEqualBits(/*outputs=*/83, inputs, {1, 6, 9, 16, 17, 40, 64});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Types, ShortSpanTest,
+    ::testing::Values(LinearCase{DType::kQ8_K, WeightKind::kSane},
+                      LinearCase{DType::kQ8_K, WeightKind::kHostile}),
+    CaseName);
+
 INSTANTIATE_TEST_SUITE_P(Types, LinearTest, ::testing::ValuesIn(AllCases()),
                          CaseName);
 
@@ -127,8 +142,8 @@ std::string TypeName(const ::testing::TestParamInfo<DType>& info) {
   return std::string(GetDTypeTraits(info.param).name);
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, OracleTest, ::testing::ValuesIn(kWeightTypes),
-                         TypeName);
+INSTANTIATE_TEST_SUITE_P(Types, OracleTest,
+                         ::testing::ValuesIn(AllWeightTypes()), TypeName);
 
 TEST(Linear, OutputsThatShareOneInputEqualSeparateOnes) {
   for (const Isa isa : MachineIsas()) {

@@ -61,6 +61,13 @@ std::vector<Isa> MachineIsas() {
   return isas;
 }
 
+std::vector<DType> AllWeightTypes() {
+  std::vector<DType> types;
+  for (const DType dtype : kWeightTypes) types.push_back(dtype);
+  for (const DType dtype : kPackedWeightTypes) types.push_back(dtype);
+  return types;
+}
+
 std::string_view IsaName(Isa isa) {
   return isa == Isa::kAmx      ? "Amx"
          : isa == Isa::kAvx512 ? "Avx512"
@@ -84,7 +91,8 @@ std::vector<uint8_t> RandomWeightBytes(DType dtype, int64_t outputs,
                                        int64_t inputs, WeightKind kind,
                                        uint64_t seed) {
   const DTypeTraits& traits = GetDTypeTraits(dtype);
-  const int64_t num_blocks = outputs * (inputs / traits.block_elements);
+  const int64_t num_blocks =
+      outputs * ((inputs + traits.block_elements - 1) / traits.block_elements);
   std::vector<uint8_t> bytes(num_blocks * traits.block_bytes);
   Random random(seed);
   for (uint8_t& byte : bytes) byte = random.Bits() >> 24;

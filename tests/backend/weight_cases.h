@@ -17,10 +17,13 @@
 
 namespace specinfer::cpu {
 
+// Those of files.
 inline constexpr DType kWeightTypes[] = {
     DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0,   DType::kQ4_1,
     DType::kQ5_0, DType::kQ5_1, DType::kQ8_0, DType::kQ2_K,   DType::kQ3_K,
     DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS};
+// What matrices are packed as, beside these.
+inline constexpr DType kPackedWeightTypes[] = {DType::kQ8_K};
 
 // Every instruction set of this machine, reference first.
 std::vector<Isa> MachineIsas();
@@ -44,7 +47,11 @@ std::vector<uint8_t> RandomWeightBytes(DType dtype, int64_t outputs,
                                        int64_t inputs, WeightKind kind,
                                        uint64_t seed);
 
-// How many inputs a row of `dtype` may have: multiples of this.
+// Of files and of our own.
+std::vector<DType> AllWeightTypes();
+
+// How many inputs a row of `dtype` may have: multiples of this. Rows of our own
+// types may have any number.
 int64_t InputUnit(DType dtype);
 
 std::vector<float> RandomFloats(int64_t count, uint64_t seed);

@@ -1,4 +1,5 @@
-// Linear layers of every quantised type, their weights streamed from memory.
+// Linear layers of every quantised type, their weights streamed from memory,
+// and those of a speech encoder, whose rows are many.
 #include "src/backend/tensor.h"
 #include "tests/bench/op_bench_machine.h"
 
@@ -6,9 +7,9 @@ namespace specinfer::bench {
 namespace {
 
 constexpr DType kTypes[] = {
-    DType::kQ4_0,   DType::kQ4_1,   DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
-    DType::kQ2_K,   DType::kQ3_K,   DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
-    DType::kIQ4_NL, DType::kIQ4_XS, DType::kF16};
+    DType::kQ4_0, DType::kQ4_1,   DType::kQ5_0,   DType::kQ5_1, DType::kQ8_0,
+    DType::kQ2_K, DType::kQ3_K,   DType::kQ4_K,   DType::kQ5_K, DType::kQ6_K,
+    DType::kQ8_K, DType::kIQ4_NL, DType::kIQ4_XS, DType::kF16};
 constexpr int64_t kRowCounts[] = {1, 2, 4, 8, 16, 32, 64, 512};
 
 struct Shape {
@@ -18,6 +19,11 @@ constexpr Shape kShapes[] = {{kHidden, kHidden},
                              {kFeedForward, kHidden},
                              {kHidden, kFeedForward},
                              {kVocabulary, kHidden}};
+
+// Of Whisper base: queries, keys and values; feed-forward; the convolutions.
+constexpr Shape kEncoderShapes[] = {{512, 512},  {1536, 512}, {2048, 512},
+                                    {512, 2048}, {512, 240},  {512, 1536}};
+constexpr int64_t kEncoderRowCounts[] = {128, 500, 1500};
 
 void TimeLinear(benchmark::State& state, const BenchSetting& setting,
                 DType dtype, Shape shape) {
@@ -41,28 +47,33 @@ void TimeLinear(benchmark::State& state, const BenchSetting& setting,
   machine.Clear();
 }
 
+void Register(const BenchSetting& setting, DType dtype, Shape shape,
+              absl::Span<const int64_t> row_counts) {
+  const std::string name = "linear/" + std::string(GetDTypeTraits(dtype).name) +
+                           "/" + std::to_string(shape.outputs) + "x" +
+                           std::to_string(shape.inputs) + setting.Suffix();
+  auto* registered =
+      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+        TimeLinear(state, setting, dtype, shape);
+      });
+  registered->UseRealTime()->Unit(benchmark::kMicrosecond);
+  registered->ArgName("rows");
+  for (const int64_t rows : row_counts) {
+    // Logits of 512 rows are 311 MB that no pass ever writes.
+    if (shape.outputs == kVocabulary && rows > 64) continue;
+    registered->Arg(rows);
+  }
+}
+
 }  // namespace
 
 void RegisterLinear(const BenchSetting& setting) {
   for (const DType dtype : kTypes) {
-    for (const Shape shape : kShapes) {
-      const std::string name = "linear/" +
-                               std::string(GetDTypeTraits(dtype).name) + "/" +
-                               std::to_string(shape.outputs) + "x" +
-                               std::to_string(shape.inputs) + setting.Suffix();
-      auto* registered = benchmark::RegisterBenchmark(
-          name.c_str(), [=](benchmark::State& state) {
-            TimeLinear(state, setting, dtype, shape);
-          });
-      registered->UseRealTime()->Unit(benchmark::kMicrosecond);
-      registered->ArgName("rows");
-      for (const int64_t rows : kRowCounts) {
-        // Logits of 512 rows are 311 MB that no pass ever writes.
-        if (shape.outputs == kVocabulary && rows > 64) continue;
-        registered->Arg(rows);
-      }
-    }
+    for (const Shape shape : kShapes)
+      Register(setting, dtype, shape, kRowCounts);
   }
+  for (const Shape shape : kEncoderShapes)
+    Register(setting, DType::kQ8_K, shape, kEncoderRowCounts);
 }
 
 }  // namespace specinfer::bench

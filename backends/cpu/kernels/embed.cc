@@ -39,6 +39,8 @@ int CodeAt(Codes codes, const uint8_t* block, int o, int i) {
       const uint8_t* plane = column + (v - 6) * 192;
       return plane[0] >> 6 | plane[64] >> 6 << 2 | plane[128] >> 6 << 4;
     }
+    case Codes::kSigned8:
+      return static_cast<int8_t>(column[v * 64]);
     case Codes::k8Bit:
       return column[v * 64];
     default:
@@ -87,16 +89,19 @@ void UnpackQuantizedRow(const PackedWeight& weight, int64_t row, float* out) {
   const PackedLayout& layout = *weight.layout;
   const uint8_t* group = weight.group(row / kGroupOutputs);
   const int o = static_cast<int>(row % kGroupOutputs);
-  for (int64_t b = 0; b < weight.inputs / kBlockInputs; ++b) {
+  for (int64_t b = 0; b * kBlockInputs < weight.inputs; ++b) {
     const uint8_t* header =
         group + b / layout.header_blocks() * layout.header_bytes();
     const uint8_t* codes = group + weight.codes_at + b * layout.code_bytes;
     const RowScales scales = ScalesAt(
         layout, header, static_cast<int>(b % layout.header_blocks()), o);
-    for (int i = 0; i < kBlockInputs; ++i) {
+    const int64_t rest = weight.inputs - b * kBlockInputs;
+    for (int i = 0; i < std::min<int64_t>(rest, kBlockInputs); ++i) {
       const int code = CodeAt(layout.codes, codes, o, i);
       const int value = layout.codes == Codes::kTable4 ? kTable4Values[code]
-                                                       : code - layout.offset;
+                        : layout.codes == Codes::kSigned8
+                            ? code
+                            : code - layout.offset;
       out[b * kBlockInputs + i] =
           scales.scale[i / 16] * static_cast<float>(value) +
           scales.minimum[i / 16];

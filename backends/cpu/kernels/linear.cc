@@ -65,6 +65,17 @@ TilePlan PlanTiles(const LinearArgs& args, Activations activations,
   return plan;
 }
 
+bool TakesTiles(Isa isa, DType dtype, int64_t num_rows) {
+  return isa == Isa::kAmx && num_rows >= kMinAmxRows &&
+         !FindPackedLayout(dtype)->is_float();
+}
+
+// How many groups one call of the kernel may compute.
+int64_t MaxGroupsAtOnce(Isa isa, DType dtype, int64_t num_rows) {
+  return TakesTiles(isa, dtype, num_rows) && dtype == DType::kQ8_K ? kMaxGroups
+                                                                   : 1;
+}
+
 // One tile: groups [first_group, last_group), counted over all outputs, of
 // `num_rows` rows from `first_row` on, a multiple of kPanelRows. Outputs whose
 // weights want other activations are passed over.
@@ -80,8 +91,10 @@ void RunTile(const LinearArgs& args, const QuantizedRows& rows, Isa isa,
       LinearKernel* const kernel =
           FindLinearKernel(isa, weight.dtype, num_rows);
       const int64_t last = std::min(last_group, num_groups);
+      const int64_t step = MaxGroupsAtOnce(isa, weight.dtype, num_rows);
       for (tile.group = std::max<int64_t>(first_group, 0); tile.group < last;
-           ++tile.group) {
+           tile.group += step) {
+        tile.num_groups = std::min(step, last - tile.group);
         const int64_t first_output = tile.group * kGroupOutputs;
         tile.bias =
             output.bias.empty() ? nullptr : Floats(output.bias) + first_output;
@@ -102,8 +115,7 @@ LinearKernel* FindLinearKernel(Isa isa, DType dtype,
 #if defined(__x86_64__)
   switch (isa) {
     case Isa::kAmx:
-      if (num_rows >= kMinAmxRows && !FindPackedLayout(dtype)->is_float())
-        return FindLinearAmx(dtype);
+      if (TakesTiles(isa, dtype, num_rows)) return FindLinearAmx(dtype);
       [[fallthrough]];
     case Isa::kAvx512:
       return FindLinearAvx512(dtype);
@@ -135,11 +147,26 @@ LinearTile QuantizedRows::TileOf(const PackedWeight& weight, int64_t first_row,
       break;
     case Activations::kSpans:
       tile.spans = reinterpret_cast<const ActivationSpan*>(codes) +
-                   PanelOffset(inputs / kSpanInputs, first_row);
+                   PanelOffset(NumSpans(inputs), first_row);
       break;
   }
   return tile;
 }
+
+namespace {
+
+// Zeros stand for what a short span lacks.
+void QuantizeToSpans(QuantizeSpansKernel* quantize, const float* in,
+                     int64_t inputs, int64_t stride, ActivationSpan* out) {
+  const int64_t whole = inputs / kSpanInputs * kSpanInputs;
+  quantize(in, whole, stride, out);
+  if (whole == inputs) return;
+  alignas(64) float rest[kSpanInputs] = {};
+  std::copy(in + whole, in + inputs, rest);
+  quantize(rest, kSpanInputs, stride, out + whole / kSpanInputs * stride);
+}
+
+}  // namespace
 
 absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
                           absl::FunctionRef<int64_t(int64_t)> source, Isa isa,
@@ -161,9 +188,9 @@ absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
                       reinterpret_cast<ActivationBlock*>(out.codes) +
                           PanelOffset(inputs / kBlockInputs, row));
           } else {
-            to_spans(floats, inputs, stride,
-                     reinterpret_cast<ActivationSpan*>(out.codes) +
-                         PanelOffset(inputs / kSpanInputs, row));
+            QuantizeToSpans(to_spans, floats, inputs, stride,
+                            reinterpret_cast<ActivationSpan*>(out.codes) +
+                                PanelOffset(NumSpans(inputs), row));
           }
         }
       });
@@ -172,19 +199,21 @@ absl::Status QuantizeRows(const Tensor& in, int64_t num_rows,
 absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,
                                    Memory& memory, Scratch* scratch) {
   // The head quantises a row for each query. A kernel may read a panel beyond
-  // the end of the last, and ignores what it finds. Spans take less than
-  // blocks.
-  static_assert(sizeof(ActivationSpan) <=
-                sizeof(ActivationBlock) * (kSpanInputs / kBlockInputs));
+  // the end of the last, and ignores what it finds. Whole spans take less than
+  // their blocks, short ones may take more.
   const int64_t rows = limits.max_vocabulary > 0
                            ? std::max(limits.max_rows, kMaxBatchQueries)
                            : limits.max_rows;
-  const int64_t blocks = (limits.max_inputs + kBlockInputs - 1) / kBlockInputs *
-                         (rows + kPanelRows);
+  const size_t row_bytes =
+      std::max(static_cast<size_t>((limits.max_inputs + kBlockInputs - 1) /
+                                   kBlockInputs) *
+                   sizeof(ActivationBlock),
+               static_cast<size_t>(NumSpans(limits.max_inputs)) *
+                   sizeof(ActivationSpan));
   if (limits.max_inputs > 0) {
     SPECINFER_ASSIGN_OR_RETURN(
         scratch->quantized,
-        memory.Allocate(static_cast<size_t>(blocks) * sizeof(ActivationBlock),
+        memory.Allocate(static_cast<size_t>(rows + kPanelRows) * row_bytes,
                         "activations"));
   }
   return AllocateHeadScratch(limits, num_workers, memory, scratch);

@@ -53,6 +53,7 @@ inline void StorePanel(const LinearTile& tile, int64_t first_row,
 }  // namespace specinfer::cpu
 
 #include "backends/cpu/kernels/linear_amx_blocks-inl.h"
+#include "backends/cpu/kernels/linear_amx_bytes-inl.h"
 #include "backends/cpu/kernels/linear_amx_spans-inl.h"
 
 namespace specinfer::cpu {
@@ -64,8 +65,10 @@ void RunTile(const LinearTile& tile) {
   for (int64_t row = 0; row < tile.num_rows; row += kMaxRows) {
     const int64_t rest = tile.num_rows - row;
     const PanelRange range = {row, rest < kMaxRows ? rest : kMaxRows};
-    if constexpr (kPackedLayouts[kLayout].activations() ==
-                  Activations::kSpans) {
+    if constexpr (kPackedLayouts[kLayout].codes == Codes::kSigned8) {
+      RunBytePanels<Tiles, kLayout>(tile, range);
+    } else if constexpr (kPackedLayouts[kLayout].activations() ==
+                         Activations::kSpans) {
       RunSpanPanels<Tiles, kLayout>(tile, range);
     } else {
       RunBlockPanels<Tiles, kLayout>(tile, range);

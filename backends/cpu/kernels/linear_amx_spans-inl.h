@@ -10,7 +10,6 @@
 namespace specinfer::cpu {
 namespace {
 
-constexpr int kTileInputs = 64;
 constexpr int kSpanTiles = kSpanInputs / kTileInputs;
 
 // One span of a group: code · sub-scale = high · 2^shift + low.

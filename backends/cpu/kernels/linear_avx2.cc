@@ -13,7 +13,8 @@ constexpr int kPrefetchBytes = 3072;  // ahead of the codes being read
 // wants one unsigned side and saturates: |w| <= 128 times |x| <= 127, two at a
 // time, stays below 2^15.
 constexpr bool HasSign(Codes codes) {
-  return codes == Codes::k8Bit || codes == Codes::kTable4;
+  return codes == Codes::k8Bit || codes == Codes::kSigned8 ||
+         codes == Codes::kTable4;
 }
 
 // How many results of maddubs may be added in 16 bits.
@@ -100,6 +101,9 @@ inline void Unpack(const uint8_t* codes, int half, Vectors* w) {
       w->v[i] =
           _mm256_xor_si256(LoadPlane(codes, i, half), _mm256_set1_epi8(-128));
     }
+  }
+  if constexpr (kCodes == Codes::kSigned8) {
+    for (int i = 0; i < kNumVectors; ++i) w->v[i] = LoadPlane(codes, i, half);
   }
   if constexpr (kCodes == Codes::kTable4) {
     UnpackNibbles(codes, half, w);
@@ -245,9 +249,9 @@ template <int kLayout, int kRows>
 void RunSpanHalf(const LinearTile& tile, int64_t first_row, int half,
                  __m256* out) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  constexpr int kVectorsPerScale =
-      kNumVectors / (kL.sub_scales ? kL.sub_scales : 1);
-  const int64_t num_spans = tile.weight->inputs / kSpanInputs;
+  constexpr int kNumScales = kL.sub_scales > 0 ? kL.sub_scales : 1;
+  constexpr int kVectorsPerScale = kNumVectors / kNumScales;
+  const int64_t num_spans = NumSpans(tile.weight->inputs);
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(first_row);
@@ -258,13 +262,16 @@ void RunSpanHalf(const LinearTile& tile, int64_t first_row, int half,
     __m256i sums[kRows], minima[kRows], offsets[kRows];
     for (int r = 0; r < kRows; ++r)
       sums[r] = minima[r] = offsets[r] = _mm256_setzero_si256();
-    for (int b = 0; b < kL.header_blocks(); ++b, codes += kL.code_bytes) {
+    const int num_blocks = NumSpanBlocks<kLayout>(tile, s);
+    for (int b = 0; b < num_blocks; ++b, codes += kL.code_bytes) {
       PrefetchBlock(codes, kL.code_bytes);
       Vectors w;
       Unpack<kL.codes>(codes, half, &w);
-      for (int i = 0; i < kL.sub_scales; ++i) {
+      for (int i = 0; i < kNumScales; ++i) {
         const __m256i scale =
-            SubScale<kLayout>(header, b * kL.sub_scales + i, half);
+            kL.sub_scales == 0
+                ? _mm256_set1_epi32(1)
+                : SubScale<kLayout>(header, b * kL.sub_scales + i, half);
         const __m256i twice = PairUp(scale, scale);
         for (int r = 0; r < kRows; ++r) {
           sums[r] = AddDots<kL.codes>(sums[r], w, i * kVectorsPerScale,

@@ -112,13 +112,15 @@ inline __m512i AddBlock(__m512i sum, const Vectors& w, const __m512i* scales,
         _mm512_add_epi32(sum, _mm512_mullo_epi32(low, scales[0])),
         _mm512_mullo_epi32(high, scales[1]));
   }
-  static_assert(kL.sub_scales != 1 || kL.offset == 0 || kL.offset == 128);
+  static_assert(kL.sub_scales == 2 || kL.offset == 0 || kL.offset == 128);
   const __m512i start = kL.offset == 128
                             ? _mm512_set1_epi32(x.pair_sums[b] * -128)
                             : _mm512_setzero_si512();
   // Two chains, as one is long to wait for.
   const __m512i low = Dot<4>(start, w, 0, codes);
   const __m512i high = Dot<4>(_mm512_setzero_si512(), w, 4, codes);
+  if constexpr (kL.sub_scales == 0)
+    return _mm512_add_epi32(sum, _mm512_add_epi32(low, high));
   // 15 · 127 · 16 fits 16 bits.
   if constexpr (HasPairedScale<kLayout>())
     return _mm512_dpwssd_epi32(sum, PairUp(low, high), scales[0]);
@@ -141,7 +143,7 @@ inline __m512i SumMinima(const __m512i* pairs, const ActivationSpan& x) {
 template <int kLayout, int kRows>
 void RunSpanRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  const int64_t num_spans = tile.weight->inputs / kSpanInputs;
+  const int64_t num_spans = NumSpans(tile.weight->inputs);
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(first_row);
@@ -153,7 +155,8 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
     __m512i sums[kRows];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_si512();
-    for (int b = 0; b < kL.header_blocks(); ++b) {
+    const int num_blocks = NumSpanBlocks<kLayout>(tile, s);
+    for (int b = 0; b < num_blocks; ++b) {
       PrefetchBlock(codes, kL.code_bytes);
       const Vectors w = Unpack<kL.codes>(codes);
       __m512i scales[2];

@@ -24,9 +24,13 @@ inline int64_t PanelStride(int64_t num_rows, int64_t row) {
   return rest < kPanelRows ? rest : kPanelRows;
 }
 
+// That a kernel which takes several groups takes at once.
+inline constexpr int kMaxGroups = 4;
+
 struct LinearTile {
   const PackedWeight* weight = nullptr;
-  int64_t group = 0;
+  int64_t group = 0;       // the first
+  int64_t num_groups = 1;  // more only for kernels that take them
   int64_t num_rows = 0;
   // One of these, as the weight's layout wants it.
   const ActivationBlock* blocks = nullptr;  // panels
@@ -40,7 +44,7 @@ struct LinearTile {
     return blocks + PanelOffset(weight->inputs / kBlockInputs, row);
   }
   const ActivationSpan* SpansOf(int64_t row) const {
-    return spans + PanelOffset(weight->inputs / kSpanInputs, row);
+    return spans + PanelOffset(NumSpans(weight->inputs), row);
   }
 };
 
@@ -52,6 +56,16 @@ LinearKernel* FindLinearAvx2(DType dtype);
 LinearKernel* FindLinearAvx512(DType dtype);
 LinearKernel* FindLinearNeon(DType dtype);
 LinearKernel* FindLinearAmx(DType dtype);  // null for float weights
+
+// How many blocks span `s` of a row has.
+template <int kLayout>
+inline int NumSpanBlocks(const LinearTile& tile, int64_t s) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  constexpr int kWhole = kL.header_blocks();
+  if constexpr (!kL.has_short_spans) return kWhole;
+  const int64_t rest = tile.weight->num_blocks() - s * kWhole;
+  return rest < kWhole ? static_cast<int>(rest) : kWhole;
+}
 
 // How many outputs the group really has.
 inline int NumGroupOutputs(const LinearTile& tile) {

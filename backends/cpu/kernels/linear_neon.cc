@@ -144,7 +144,13 @@ inline void AddBlockOfSpan(const uint8_t* header, const uint8_t* codes, int b,
         dots[r] = StartOfHalf<kL.offset>(x[r].minus_32_sums[2 * b + half]);
     }
     Dot16<kRows>(w, 4 * half, row_codes, dots);
-    if (half == 0 && kL.sub_scales == 1) continue;
+    if (half == 0 && kL.sub_scales < 2) continue;
+    if constexpr (kL.sub_scales == 0) {
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r)
+        sums[r].v[quad] = vaddq_s32(sums[r].v[quad], dots[r]);
+      continue;
+    }
     const int index = kL.sub_scales == 2 ? 2 * b + half : b;
     const int32x4_t scale = SubScale<kLayout>(header, index, quad);
 #pragma GCC unroll 4
@@ -192,7 +198,7 @@ inline void AddSpan(const uint8_t* header, const ActivationSpan* x, int quad,
 template <int kLayout, int kRows>
 void RunSpanRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  const int64_t num_spans = tile.weight->inputs / kSpanInputs;
+  const int64_t num_spans = NumSpans(tile.weight->inputs);
   const uint8_t* header = tile.weight->group(tile.group);
   const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(first_row);
@@ -208,7 +214,8 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
       for (int quad = 0; quad < kNumQuads; ++quad)
         sums[r].v[quad] = vdupq_n_s32(0);
     }
-    for (int b = 0; b < kL.header_blocks(); ++b) {
+    const int num_blocks = NumSpanBlocks<kLayout>(tile, s);
+    for (int b = 0; b < num_blocks; ++b) {
       PrefetchBlock(codes, kL.code_bytes);
 #pragma GCC unroll 4
       for (int quad = 0; quad < kNumQuads; ++quad)

@@ -30,11 +30,11 @@ GroupShape ShapeOf(const PackedLayout& layout, int64_t inputs) {
         static_cast<size_t>(inputs) * static_cast<size_t>(layout.code_bytes);
     return shape;
   }
-  const size_t headers = static_cast<size_t>(inputs / layout.header_inputs) *
+  const size_t headers = static_cast<size_t>(layout.NumHeaders(inputs)) *
                          static_cast<size_t>(layout.header_bytes());
   shape.codes_at = (headers + 63) / 64 * 64;
   shape.group_bytes =
-      shape.codes_at + static_cast<size_t>(inputs / kBlockInputs) *
+      shape.codes_at + static_cast<size_t>(layout.NumBlocks(inputs)) *
                            static_cast<size_t>(layout.code_bytes);
   return shape;
 }
@@ -49,7 +49,8 @@ void PackQuantizedGroup(const WeightSource& source, const PackedWeight& weight,
            source.bytes.data() + static_cast<size_t>(first) * weight.row_bytes,
        .row_bytes = weight.row_bytes,
        .num_outputs = static_cast<int>(num_outputs),
-       .num_spans = source.inputs / weight.layout->header_inputs,
+       .num_headers = weight.num_headers(),
+       .num_blocks = weight.num_blocks(),
        .codes_at = weight.codes_at},
       out);
 }
@@ -87,7 +88,8 @@ absl::Status CheckSource(const WeightSource& source,
                      source.outputs, " x ", source.inputs,
                      ", which is not a weight matrix's"));
   }
-  const int block = layout.is_float() ? 1 : layout.header_inputs;
+  const int block =
+      layout.is_float() || layout.has_short_spans ? 1 : layout.header_inputs;
   if (source.inputs % block != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "tensor \"", std::string(source.name), "\" has rows of ", source.inputs,
@@ -123,9 +125,9 @@ void PackGroup(const WeightSource& source, const PackedWeight& weight,
 absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeWeight(
     const WeightSource& source) {
   const PackedLayout* layout = FindPackedLayout(source.dtype);
-  const DTypeTraits* traits =
-      FindDTypeTraits(static_cast<uint32_t>(source.dtype));
   if (layout == nullptr) {
+    const DTypeTraits* traits =
+        FindDTypeTraits(static_cast<uint32_t>(source.dtype));
     return absl::UnimplementedError(absl::StrCat(
         "tensor \"", std::string(source.name), "\" has the type ",
         traits != nullptr ? std::string(traits->name)
@@ -138,9 +140,11 @@ absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeWeight(
   weight->outputs = source.outputs;
   weight->inputs = source.inputs;
   weight->layout = layout;
+  const DTypeTraits& traits = GetDTypeTraits(source.dtype);
   weight->row_bytes =
-      static_cast<size_t>(source.inputs / traits->block_elements) *
-      static_cast<size_t>(traits->block_bytes);
+      static_cast<size_t>((source.inputs + traits.block_elements - 1) /
+                          traits.block_elements) *
+      static_cast<size_t>(traits.block_bytes);
   const GroupShape shape = ShapeOf(*layout, source.inputs);
   weight->group_bytes = shape.group_bytes;
   weight->codes_at = shape.codes_at;
@@ -152,10 +156,10 @@ absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeWeight(
 // The weight that `source` is packed into, still without data.
 absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeTarget(
     WeightSource source) {
-  if (source.packed_as != source.dtype && source.packed_as != DType::kQ4_0) {
+  if (!CanRequantizeTo(source.packed_as)) {
     return absl::UnimplementedError(
         absl::StrCat("tensor \"", std::string(source.name),
-                     "\" can be quantised again to Q4_0 alone"));
+                     "\" can be quantised again to Q4_0 and Q8_K alone"));
   }
   source.dtype = source.packed_as;
   return DescribeWeight(source);
@@ -170,7 +174,8 @@ void CopyRows(const WeightSource& source, const PackedWeight& weight,
       [&](int64_t begin, int64_t end) {
         uint8_t* const to = out + static_cast<size_t>(begin) * weight.row_bytes;
         if (weight.dtype != source.dtype) {
-          RequantizeRows(source, source_row_bytes, begin, end - begin, to);
+          RequantizeRows(source, source_row_bytes, weight, begin, end - begin,
+                         to);
           return;
         }
         std::memcpy(

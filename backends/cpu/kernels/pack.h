@@ -8,6 +8,10 @@
 // byte, the scale in the low nibble). Codes follow in blocks of 32 inputs, as
 // eight vectors of 64 bytes before they are squeezed: byte 4·o + i of vector v
 // is the code of output o, input 4·v + i.
+//
+// Types with short spans have rows of any length: the last header may span
+// fewer inputs than the others, in whole tiles of 64; behind the end of a row
+// stand zeros.
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_
 
@@ -27,7 +31,8 @@ namespace specinfer::cpu {
 inline constexpr uint32_t kPackedVersion = 1;
 inline constexpr int kGroupOutputs = 16;
 inline constexpr int kBlockInputs = 32;
-inline constexpr int kNumVectors = 8;  // of 64 bytes, per block
+inline constexpr int kTileInputs = 64;  // of one product of tiles
+inline constexpr int kNumVectors = 8;   // of 64 bytes, per block
 
 // How the eight vectors V0…V7 of a block are squeezed into planes of 64 bytes.
 enum class Codes : uint8_t {
@@ -40,8 +45,9 @@ enum class Codes : uint8_t {
   k5Bit,      // A0…A3 as above for the low four bits; B: bit i is bit 4 of Vi
   k6Bit,  // A0…A5: low six bits Vi; the top two bits of A0 A1 A2 are bits 0-1,
           // 2-3, 4-5 of V6; of A3 A4 A5, of V7
-  k8Bit,    // A0…A7: Vi
-  kTable4,  // as k4Bit; a code is an index of kTable4Values
+  k8Bit,     // A0…A7: Vi
+  kSigned8,  // A0…A7: Vi, which have a sign
+  kTable4,   // as k4Bit; a code is an index of kTable4Values
 };
 
 // The values of IQ4_NL and IQ4_XS.
@@ -57,12 +63,14 @@ struct PackedLayout {
   int code_bytes;  // of 16 outputs × 32 inputs; of a float type, of 16 outputs
                    // × 1 input
   int header_inputs;  // 32 or 256; 0 for float types
-  int offset;         // a weight is scale · (code - offset), or scale ·
-                      // kTable4Values[code], ± minimum
+  int offset;  // a weight is scale · (code - offset), scale · code where
+               // codes have a sign, or scale · kTable4Values[code], ±
+               // minimum; then kernels without signs add the offset
   bool has_minima;
   bool subtracts_minima;
   int sub_scales;  // integer scales (and minima) per block and output: 0, 1 or
                    // 2 (one per 16 inputs)
+  bool has_short_spans = false;
 
   constexpr bool is_float() const { return header_inputs == 0; }
   constexpr Activations activations() const {
@@ -71,6 +79,15 @@ struct PackedLayout {
                                  : Activations::kSpans;
   }
   constexpr int header_blocks() const { return header_inputs / kBlockInputs; }
+  // Of a row, of a type that is quantised.
+  constexpr int64_t NumHeaders(int64_t inputs) const {
+    return (inputs + header_inputs - 1) / header_inputs;
+  }
+  constexpr int64_t NumBlocks(int64_t inputs) const {
+    return has_short_spans ? (inputs + kTileInputs - 1) / kTileInputs *
+                                 (kTileInputs / kBlockInputs)
+                           : inputs / kBlockInputs;
+  }
   constexpr int minima() const { return has_minima ? 2 : 1; }
   constexpr int sub_scales_at() const { return minima() * 2 * kGroupOutputs; }
   constexpr bool has_nibble_scales() const {
@@ -88,7 +105,7 @@ struct PackedLayout {
 };
 
 // dtype, codes, code bytes, header inputs, offset, has minima, subtracts them,
-// sub-scales.
+// sub-scales, has short spans.
 inline constexpr PackedLayout kPackedLayouts[] = {
     {DType::kF32, Codes::kFloat32, 64, 0, 0, false, false, 0},
     {DType::kF16, Codes::kFloat16, 32, 0, 0, false, false, 0},
@@ -103,6 +120,7 @@ inline constexpr PackedLayout kPackedLayouts[] = {
     {DType::kQ4_K, Codes::k4Bit, 256, 256, 0, true, true, 1},
     {DType::kQ5_K, Codes::k5Bit, 320, 256, 0, true, true, 1},
     {DType::kQ6_K, Codes::k6Bit, 384, 256, 32, false, false, 2},
+    {DType::kQ8_K, Codes::kSigned8, 512, 256, 128, false, false, 0, true},
     {DType::kIQ4_NL, Codes::kTable4, 256, 32, 128, false, false, 0},
     {DType::kIQ4_XS, Codes::kTable4, 256, 256, 128, false, false, 1},
 };
@@ -127,6 +145,9 @@ class PackedWeight final : public Weight {
   absl::Span<const uint8_t> bytes() const override {
     return {data, packed_bytes};
   }
+  // Of a row; of quantised types.
+  int64_t num_headers() const { return layout->NumHeaders(inputs); }
+  int64_t num_blocks() const { return layout->NumBlocks(inputs); }
   int64_t num_groups() const {
     return (outputs + kGroupOutputs - 1) / kGroupOutputs;
   }
@@ -149,8 +170,9 @@ struct QuantizedGroup {
   const uint8_t* rows = nullptr;
   size_t row_bytes = 0;
   int num_outputs = 0;
-  int64_t num_spans = 0;  // headers per row
-  size_t codes_at = 0;    // where the codes begin in a packed group
+  int64_t num_headers = 0;  // of a row
+  int64_t num_blocks = 0;   // that a row is packed in
+  size_t codes_at = 0;      // where the codes begin in a packed group
 };
 using QuantizedGroupPacker = void(const QuantizedGroup& group, uint8_t* out);
 // Null for types that are not quantised.

@@ -73,11 +73,11 @@ void PackGroup(const QuantizedGroup& group, uint8_t* out) {
   uint8_t* header = out;
   uint8_t* codes = out + group.codes_at;
   const size_t span_bytes =
-      group.row_bytes / static_cast<size_t>(group.num_spans);
-  for (int64_t s = 0; s < group.num_spans; ++s) {
+      group.row_bytes / static_cast<size_t>(group.num_headers);
+  for (int64_t s = 0; s < group.num_headers; ++s) {
     const uint8_t* source = group.rows + static_cast<size_t>(s) * span_bytes;
     // Rows are too short for the processor to see 16 streams in them.
-    const uint8_t* next = s + 1 < group.num_spans
+    const uint8_t* next = s + 1 < group.num_headers
                               ? source + span_bytes
                               : group.rows + kGroupOutputs * group.row_bytes;
     for (int o = 0; o < group.num_outputs; ++o) {
@@ -90,7 +90,9 @@ void PackGroup(const QuantizedGroup& group, uint8_t* out) {
     }
     WriteHeader<kType>(spans, header);
     header += kLayout.header_bytes();
-    for (int b = 0; b < kNumBlocks; ++b) {
+    const int num_blocks = static_cast<int>(
+        std::min<int64_t>(kNumBlocks, group.num_blocks - s * kNumBlocks));
+    for (int b = 0; b < num_blocks; ++b) {
       TransposeWords<std::min(kNumWords, 4)>(spans, b, 0, codes);
       if constexpr (kNumWords > 4)
         TransposeWords<kNumWords - 4>(spans, b, 4, codes + 256);
@@ -123,6 +125,8 @@ QuantizedGroupPacker* FindQuantizedGroupPacker(DType dtype) {
       return PackGroup<DType::kQ5_K>;
     case DType::kQ6_K:
       return PackGroup<DType::kQ6_K>;
+    case DType::kQ8_K:
+      return PackGroup<DType::kQ8_K>;
     case DType::kIQ4_NL:
       return PackGroup<DType::kIQ4_NL>;
     case DType::kIQ4_XS:

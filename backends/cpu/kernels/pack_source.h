@@ -259,6 +259,13 @@ inline void ReadSpan<DType::kQ6_K>(const uint8_t* source, SourceSpan* out) {
   out->scale = LoadHalf(source + 208);
 }
 
+// d, quants[256].
+template <>
+inline void ReadSpan<DType::kQ8_K>(const uint8_t* source, SourceSpan* out) {
+  out->scale = LoadHalf(source);
+  std::memcpy(out->words, source + 2, sizeof(out->words));
+}
+
 // d, scales_h, scales_l[4], quants[128].
 template <>
 inline void ReadSpan<DType::kIQ4_XS>(const uint8_t* source, SourceSpan* out) {

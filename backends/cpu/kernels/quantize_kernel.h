@@ -23,6 +23,11 @@ static_assert(sizeof(ActivationBlock) == 64);
 
 inline constexpr int kSpanInputs = 256;
 
+// Of a row; the last may be short.
+inline int64_t NumSpans(int64_t inputs) {
+  return (inputs + kSpanInputs - 1) / kSpanInputs;
+}
+
 // Six cache lines.
 struct alignas(64) ActivationSpan {
   int8_t codes[kSpanInputs];  // as above

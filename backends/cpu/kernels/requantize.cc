@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "backends/cpu/kernels/quantize_kernel.h"
 #include "backends/cpu/reference/dequantize.h"
 #include "src/base/float_control.h"
 #include "src/base/half.h"
@@ -18,7 +19,8 @@ constexpr float kMaxHalf = 65504.0f;
 constexpr float kMinHalf = 0x1p-24f;
 // Whole blocks of every type.
 constexpr int64_t kRunInputs = 256;
-constexpr int64_t kRunBlocks = kRunInputs / kBlockInputs;
+constexpr int64_t kMaxRunBytes = kQ8SpanBytes;
+static_assert(kMaxRunBytes >= kRunInputs / kBlockInputs * kQ4BlockBytes);
 
 // Candidate scales: the value furthest from zero divided by these. None is
 // beyond ±8.5, so no code falls below -8, and only 7 has to be seen to.
@@ -119,11 +121,10 @@ void WriteBlock(uint16_t scale, const float* codes, uint8_t* block) {
   }
 }
 
-// Values that Q4_0 can hold, or nearly.
-void MakeFinite(const float* from, float* to) {
-  constexpr float kLimit = 8.0f * kMaxHalf;
+// Values within ±limit, no number as zero.
+void MakeFinite(const float* from, float limit, float* to) {
   const Lanes zero = {};
-  const Lanes top = Lanes{} + kLimit, bottom = Lanes{} - kLimit;
+  const Lanes top = Lanes{} + limit, bottom = Lanes{} - limit;
   for (int i = 0; i < kBlockInputs; i += kNumLanes) {
     Lanes part = LoadLanes(from + i);
     part = part == part ? part : zero;
@@ -133,20 +134,22 @@ void MakeFinite(const float* from, float* to) {
   }
 }
 
-// Blocks [0, count) at `row` of a row of `dtype`.
-void RequantizeRun(DType dtype, const uint8_t* row, int64_t count,
-                   uint8_t* out) {
-  float values[kRunInputs];
-  DequantizeRow(dtype, row, count * kBlockInputs, values);
-  for (int64_t b = 0; b < count; ++b)
-    QuantizeQ4Block(values + b * kBlockInputs, out + b * kQ4BlockBytes);
-}
-
-// Bytes of a file's row that hold `inputs` elements.
+// Bytes of a row of `dtype` that hold `inputs` elements, the last block perhaps
+// in part.
 size_t RunBytes(DType dtype, int64_t inputs) {
   const DTypeTraits& traits = GetDTypeTraits(dtype);
-  return static_cast<size_t>(inputs / traits.block_elements *
-                             traits.block_bytes);
+  return static_cast<size_t>((inputs + traits.block_elements - 1) /
+                             traits.block_elements * traits.block_bytes);
+}
+
+// `count` inputs at `row` of a row of `dtype`, at most kRunInputs.
+void RequantizeRun(DType dtype, const uint8_t* row, int64_t count, DType to,
+                   uint8_t* out) {
+  float values[kRunInputs];
+  DequantizeRow(dtype, row, count, values);
+  if (to == DType::kQ8_K) return QuantizeQ8Span(values, count, out);
+  for (int64_t i = 0; i < count; i += kBlockInputs, out += kQ4BlockBytes)
+    QuantizeQ4Block(values + i, out);
 }
 
 }  // namespace
@@ -154,7 +157,7 @@ size_t RunBytes(DType dtype, int64_t inputs) {
 void QuantizeQ4Block(const float* values, uint8_t* block) {
   float finite[kBlockInputs];
   float codes[kBlockInputs] = {};
-  MakeFinite(values, finite);
+  MakeFinite(values, 8.0f * kMaxHalf, finite);
   const float furthest = FurthestFromZero(finite);
   // Less rounds to a scale of zero whatever the codes.
   if (std::fabs(furthest) < kMinHalf) return WriteBlock(0, codes, block);
@@ -170,18 +173,41 @@ void QuantizeQ4Block(const float* values, uint8_t* block) {
   WriteBlock(half, codes, block);
 }
 
+void QuantizeQ8Span(const float* values, int64_t count, uint8_t* span) {
+  float finite[kSpanInputs] = {};
+  std::copy(values, values + count, finite);
+  float amax = 0.0f;
+  for (int i = 0; i < kSpanInputs; i += kBlockInputs) {
+    MakeFinite(finite + i, 127.0f * kMaxHalf, finite + i);
+    amax = std::max(amax, std::fabs(FurthestFromZero(finite + i)));
+  }
+  const uint16_t half = FloatToHalf(std::min(amax / 127.0f, kMaxHalf));
+  const float scale = HalfToFloat(half);
+  std::memcpy(span, &half, sizeof(half));
+  if (scale == 0.0f) std::fill_n(finite, kSpanInputs, 0.0f);
+  const float divisor = scale == 0.0f ? 1.0f : scale;
+  for (int i = 0; i < kSpanInputs; ++i) {
+    const float code = std::clamp(Round(finite[i] / divisor), -127.0f, 127.0f);
+    span[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(code));
+  }
+}
+
+bool CanRequantizeTo(DType dtype) {
+  return dtype == DType::kQ4_0 || dtype == DType::kQ8_K;
+}
+
 void RequantizeRows(const WeightSource& source, size_t source_row_bytes,
-                    int64_t first, int64_t count, uint8_t* out) {
+                    const PackedWeight& weight, int64_t first, int64_t count,
+                    uint8_t* out) {
   const ScopedFloatControl float_control;
   for (int64_t row = first; row < first + count; ++row) {
     const uint8_t* from =
         source.bytes.data() + static_cast<size_t>(row) * source_row_bytes;
     for (int64_t begin = 0; begin < source.inputs; begin += kRunInputs) {
-      const int64_t blocks =
-          std::min(kRunInputs, source.inputs - begin) / kBlockInputs;
-      RequantizeRun(source.dtype, from + RunBytes(source.dtype, begin), blocks,
-                    out);
-      out += blocks * kQ4BlockBytes;
+      const int64_t inputs = std::min(kRunInputs, source.inputs - begin);
+      RequantizeRun(source.dtype, from + RunBytes(source.dtype, begin), inputs,
+                    weight.dtype, out);
+      out += RunBytes(weight.dtype, inputs);
     }
   }
 }
@@ -191,33 +217,32 @@ void RequantizeGroup(const WeightSource& source, size_t source_row_bytes,
                      const PackedWeight& weight, int64_t group, uint8_t* out) {
   const ScopedFloatControl float_control;
   const QuantizedGroupPacker* const pack =
-      FindQuantizedGroupPacker(DType::kQ4_0);
+      FindQuantizedGroupPacker(weight.dtype);
   const PackedLayout& layout = *weight.layout;
   const int64_t first = group * kGroupOutputs;
   const int num_outputs = static_cast<int>(
       std::min<int64_t>(kGroupOutputs, source.outputs - first));
-  uint8_t rows[kGroupOutputs * kRunBlocks * kQ4BlockBytes];
+  uint8_t rows[kGroupOutputs * kMaxRunBytes];
   for (int64_t begin = 0; begin < source.inputs; begin += kRunInputs) {
-    const int64_t blocks =
-        std::min(kRunInputs, source.inputs - begin) / kBlockInputs;
-    const size_t row_bytes = static_cast<size_t>(blocks * kQ4BlockBytes);
+    const int64_t inputs = std::min(kRunInputs, source.inputs - begin);
+    const size_t row_bytes = RunBytes(weight.dtype, inputs);
     for (int o = 0; o < num_outputs; ++o) {
       const uint8_t* from = source.bytes.data() +
                             static_cast<size_t>(first + o) * source_row_bytes +
                             RunBytes(source.dtype, begin);
-      RequantizeRun(source.dtype, from, blocks,
+      RequantizeRun(source.dtype, from, inputs, weight.dtype,
                     rows + static_cast<size_t>(o) * row_bytes);
     }
-    const int64_t block = begin / kBlockInputs;
-    const size_t header_at =
-        static_cast<size_t>(block) * static_cast<size_t>(layout.header_bytes());
+    const size_t header_at = static_cast<size_t>(begin / layout.header_inputs) *
+                             static_cast<size_t>(layout.header_bytes());
     const size_t codes_at =
-        weight.codes_at +
-        static_cast<size_t>(block) * static_cast<size_t>(layout.code_bytes);
+        weight.codes_at + static_cast<size_t>(begin / kBlockInputs) *
+                              static_cast<size_t>(layout.code_bytes);
     pack({.rows = rows,
           .row_bytes = row_bytes,
           .num_outputs = num_outputs,
-          .num_spans = blocks,
+          .num_headers = layout.NumHeaders(inputs),
+          .num_blocks = layout.NumBlocks(inputs),
           .codes_at = codes_at - header_at},
          out + header_at);
   }

@@ -1,5 +1,5 @@
-// Weights quantised again, to Q4_0, while they are packed: for models whose
-// values need not be those of their file.
+// Weights quantised again while they are packed, to Q4_0 or Q8_K: for models
+// whose values need not be those of their file.
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_REQUANTIZE_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_REQUANTIZE_H_
 
@@ -12,6 +12,9 @@
 namespace specinfer::cpu {
 
 inline constexpr int kQ4BlockBytes = 18;  // of 32 weights: a half, 16 bytes
+inline constexpr int kQ8SpanBytes = 258;  // of 256 weights: a half, int8 codes
+
+bool CanRequantizeTo(DType dtype);
 
 // 32 values as a block of Q4_0, scale · (code - 8), with about the least
 // squared error there is. Scales are finite whatever the values: no number
@@ -19,11 +22,16 @@ inline constexpr int kQ4BlockBytes = 18;  // of 32 weights: a half, 16 bytes
 // on every machine.
 void QuantizeQ4Block(const float* values, uint8_t* block);
 
-// Rows of `source`, `source_row_bytes` each, as rows of Q4_0.
-void RequantizeRows(const WeightSource& source, size_t source_row_bytes,
-                    int64_t first, int64_t count, uint8_t* out);
+// `count` values, at most 256, as a span of Q8_K: scale · code, zeros behind
+// them. Scales as above.
+void QuantizeQ8Span(const float* values, int64_t count, uint8_t* span);
 
-// The group of rows from 16 · group on, in `weight`'s layout, that of Q4_0.
+// Rows of `source`, `source_row_bytes` each, as rows of `weight`'s type.
+void RequantizeRows(const WeightSource& source, size_t source_row_bytes,
+                    const PackedWeight& weight, int64_t first, int64_t count,
+                    uint8_t* out);
+
+// The group of rows from 16 · group on, in `weight`'s layout.
 void RequantizeGroup(const WeightSource& source, size_t source_row_bytes,
                      const PackedWeight& weight, int64_t group, uint8_t* out);
 

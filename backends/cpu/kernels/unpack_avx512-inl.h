@@ -122,6 +122,11 @@ inline Vectors Unpack(const uint8_t* codes) {
 #pragma GCC unroll 8
     for (int i = 0; i < kNumVectors; ++i) w.v[i] = LoadPlane(codes, i);
   }
+  if constexpr (kCodes == Codes::kSigned8) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kNumVectors; ++i)
+      w.v[i] = _mm512_xor_si512(LoadPlane(codes, i), _mm512_set1_epi8(-128));
+  }
   if constexpr (kCodes == Codes::kTable4) {
     UnpackNibbles(codes, &w);
     const __m512i table = _mm512_xor_si512(

@@ -99,6 +99,7 @@ inline Vectors Unpack(const uint8_t* codes, int quad) {
   Vectors signed_weights;
 #pragma GCC unroll 8
   for (int i = 0; i < kNumVectors; ++i) {
+    if constexpr (kCodes == Codes::kSigned8) w[i] = LoadPlane(codes, i, quad);
     if constexpr (kCodes == Codes::k8Bit) {
       w[i] = veorq_u8(LoadPlane(codes, i, quad), vdupq_n_u8(0x80));
     }

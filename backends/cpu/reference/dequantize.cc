@@ -1,5 +1,6 @@
 #include "backends/cpu/reference/dequantize.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "src/base/half.h"
@@ -59,6 +60,8 @@ int Pair256(const uint8_t* quants, int e) {
       const int low = (block[e / 128 * 64 + e % 64] >> (e % 128 / 64 * 4)) & 15;
       return low + 16 * Pair256(block + 128, e) - 32;
     }
+    case DType::kQ8_K:
+      return static_cast<int8_t>(block[2 + e]);
     case DType::kIQ4_NL:
       return kIq4Values[Nibble32(block + 2, e)];
     case DType::kIQ4_XS:
@@ -186,7 +189,7 @@ void DequantizeRow(DType dtype, const uint8_t* row, int64_t inputs,
         break;
       default: {
         const QuantizedBlock block = ReadQuantizedBlock(dtype, row, i / 32);
-        for (int64_t j = 0; j < 32; ++j) {
+        for (int64_t j = 0; j < std::min<int64_t>(inputs - i, 32); ++j) {
           const float scale =
               block.scale * static_cast<float>(block.sub_scales[j / 16]);
           const float minimum =

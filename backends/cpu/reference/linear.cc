@@ -43,7 +43,7 @@ float OutputOfSpans(const PackedWeight& weight, int64_t output,
                     const ActivationSpan* x, int64_t stride) {
   constexpr int kBlocks = kSpanInputs / kBlockInputs;
   float acc = 0.0f;
-  for (int64_t s = 0; s < weight.inputs / kSpanInputs; ++s, x += stride) {
+  for (int64_t s = 0; s < NumSpans(weight.inputs); ++s, x += stride) {
     int32_t dot = 0;
     int32_t minima = 0;
     QuantizedBlock w = {};
