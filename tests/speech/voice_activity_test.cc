@@ -194,6 +194,15 @@ TEST_F(SeededVoice, AnyNumbersGiveAProbability) {
   }
 }
 
+TEST_F(SeededVoice, NoSoundIsTooLoudForWhatComesAfterIt) {
+  const std::vector<float> loud(kChunk, std::numeric_limits<float>::max());
+  const auto samples = MakeNoise(3 * kChunk, 2.0);
+  activity_->Push(loud);
+
+  for (const float probability : Probabilities(*activity_, samples))
+    EXPECT_GT(probability, 0.1f);
+}
+
 TEST(VoiceNetwork, RefusesFilesCutAnywhere) {
   const std::string bytes = SafetensorsBytes(MakeVoiceTensors());
   Memory memory(0);
