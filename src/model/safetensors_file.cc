@@ -243,8 +243,8 @@ absl::Status SafetensorsReader::ReadTensor(const FileMapping& file,
                                            size_t data_start,
                                            const std::string& name,
                                            const json& entry) {
-  const TensorPlace place = keeps_names_ ? TensorPlace{true, name}
-                                         : FindTensorPlace(naming_, name);
+  const TensorPlace place =
+      keeps_names_ ? TensorPlace{true, name} : FindTensorPlace(naming_, name);
   if (!place.is_known) {
     return absl::UnimplementedError(ModelMessage(
         file.path(), "tensor ", QuoteName(name), " has no place in a ",

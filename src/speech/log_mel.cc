@@ -162,9 +162,9 @@ size_t MelStream::Push(absl::Span<const float> samples) {
 }
 
 int MelStream::NumComplete() const {
-  // The first frame sees one sample more: the farthest that is reflected.
-  const int least = kFrameSamples + (num_frames_ == 0 ? 1 : 0);
-  if (num_pending_ < least) return 0;
+  // The window is 0 at a frame's first sample: of the audio's first frame the
+  // farthest reflection, of a sample that may not be there yet, has no weight.
+  if (num_pending_ < kFrameSamples) return 0;
   return (num_pending_ - kFrameSamples) / kFrameHop + 1;
 }
 

@@ -102,7 +102,6 @@ void SpeechSegmenter::Confirm() {
     if (between < 2 * padding_) padding = between / 2;
     TellEnd(untold_end_ + padding);
   }
-  silent_since_ = kNone;
   Tell(SpeechEvent::kBegin, std::max<int64_t>(0, begin_ - padding));
 }
 

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 
 #include "src/base/memory.h"
+#include "tests/fuzz/mutator.h"
 #include "tests/model/memory_files.h"
 #include "tests/speech/recordings.h"
 #include "tests/speech/voice_weights.h"
@@ -194,6 +195,15 @@ TEST_F(SeededVoice, AnyNumbersGiveAProbability) {
   }
 }
 
+TEST_F(SeededVoice, NoSoundIsTooLoudForWhatComesAfterIt) {
+  const std::vector<float> loud(kChunk, std::numeric_limits<float>::max());
+  const auto samples = MakeNoise(3 * kChunk, 2.0);
+  activity_->Push(loud);
+
+  for (const float probability : Probabilities(*activity_, samples))
+    EXPECT_GT(probability, 0.1f);
+}
+
 TEST(VoiceNetwork, RefusesFilesCutAnywhere) {
   const std::string bytes = SafetensorsBytes(MakeVoiceTensors());
   Memory memory(0);
@@ -201,6 +211,29 @@ TEST(VoiceNetwork, RefusesFilesCutAnywhere) {
   for (size_t size = 1; size < bytes.size(); size += 1 + size / 7)
     EXPECT_FALSE(LoadBytes(bytes.substr(0, size), memory).ok()) << size;
   EXPECT_EQ(memory.used_bytes(), 0u);
+}
+
+TEST(VoiceNetwork, ReadsDamagedFilesOrRefusesThem) {
+  const std::string bytes = SafetensorsBytes(MakeVoiceTensors());
+  const size_t header_bytes = bytes.find("}}") + 2;
+  const std::vector<float> sound = MakeNoise(kChunk, 2.0);
+  Mutator mutator(1);
+  int num_refused = 0;
+  for (int round = 0; round < 600; ++round) {
+    Memory memory(uint64_t{16} << 20);
+    const auto network = LoadBytes(mutator.Mutate(bytes, header_bytes), memory);
+    if (!network.ok()) {
+      ++num_refused;
+      ASSERT_FALSE(network.status().message().empty()) << round;
+      ASSERT_EQ(memory.used_bytes(), 0u) << round;
+      continue;
+    }
+    VoiceActivity activity = *VoiceActivity::Create(*network, memory);
+    const float probability = activity.Push(sound);
+    ASSERT_TRUE(probability >= 0.0f && probability <= 1.0f) << round;
+  }
+  EXPECT_GT(num_refused, 150);
+  EXPECT_LT(num_refused, 600);
 }
 
 TEST(VoiceNetwork, RefusesMissingTensors) {

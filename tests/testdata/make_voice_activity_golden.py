@@ -25,6 +25,8 @@ OPTIONS = {
     "long silences": {"min_silence_duration_ms": 500, "speech_pad_ms": 200, "min_speech_duration_ms": 0},
     "short speech": {"max_speech_duration_s": 4},
     "shortest speech": {"max_speech_duration_s": 1, "min_silence_duration_ms": 300},
+    "longest silence": {"max_speech_duration_s": 5, "min_silence_duration_ms": 1000},
+    "whole chunks": {"min_silence_duration_ms": 320, "min_speech_duration_ms": 320, "max_speech_duration_s": 3.2},
     "strict": {"threshold": 0.9, "neg_threshold": 0.6, "speech_pad_ms": 0},
 }
 
@@ -36,6 +38,15 @@ def silero_functions(package):
     module = types.ModuleType("utils_vad")
     exec((pathlib.Path(package) / "silero_vad/utils_vad.py").read_text(), module.__dict__)
     return module
+
+
+def made_up(count):
+    """Probabilities in runs of a linear congruential generator."""
+    state, found = 7, []
+    while len(found) < count:
+        state = (state * 1664525 + 1013904223) % 2**32
+        found += [(0.05, 0.3, 0.42, 0.7, 0.97)[(state >> 8) % 5]] * (1 + (state >> 16) % 13)
+    return found[:count]
 
 
 def published_graph(folder):
@@ -86,13 +97,13 @@ def main():
     signals = {name: read(data / name) for name in ["vad/test.wav"] + names}
     signals["clips joined"] = numpy.concatenate([signals[name] for name in names])
     cases = []
-    for name, samples in signals.items():
-        found = probabilities(session, samples)
+    sounds = [(name, len(samples), probabilities(session, samples)) for name, samples in signals.items()]
+    for name, num_samples, found in sounds + [("none", 2000 * 512 - 100, made_up(2000))]:
         segments = {}
         for label, options in OPTIONS.items():
-            speeches = silero.get_speech_timestamps_from_probs(found, audio_length_samples=len(samples), **options)
+            speeches = silero.get_speech_timestamps_from_probs(found, audio_length_samples=num_samples, **options)
             segments[label] = [[speech["start"], speech["end"]] for speech in speeches]
-        cases.append({"signal": name, "num_samples": len(samples),
+        cases.append({"signal": name, "num_samples": num_samples,
                       "probabilities": [round(p * 1e6) for p in found], "segments": segments})
         print(name, len(found), {label: len(list_) for label, list_ in segments.items()})
     (FOLDER / "voice_activity.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")

@@ -61,9 +61,6 @@ AudioFile::AudioFile(const std::string& path) : path_(path) {
   sample_rate_ = info.samplerate;
   num_channels_ = info.channels;
   num_frames_ = info.frames;
-  // MP3 does not say how long it is, and libsndfile's guess may be too long.
-  is_length_known_ = (info.format & SF_FORMAT_TYPEMASK) != SF_FORMAT_MPEG &&
-                     info.frames != SF_COUNT_MAX;
 }
 
 AudioFile::~AudioFile() { sf_close(file_); }
@@ -73,12 +70,7 @@ const std::vector<float>& AudioFile::Read(size_t max_frames) {
   const sf_count_t num_read =
       sf_readf_float(file_, block_.data(), static_cast<sf_count_t>(max_frames));
   if (const int error = sf_error(file_); error != 0)
-    Fail(std::string("is damaged: ") + sf_error_number(error));
-  num_read_ += num_read;
-  if (num_read == 0 && is_length_known_ && num_read_ < num_frames_) {
-    Fail("is cut short: it ends after " + std::to_string(num_read_) + " of " +
-         std::to_string(num_frames_) + " frames");
-  }
+    Fail(std::string("is damaged or cut short: ") + sf_error_number(error));
   block_.resize(static_cast<size_t>(num_read) * num_channels_);
   return block_;
 }

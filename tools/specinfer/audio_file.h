@@ -15,8 +15,8 @@ namespace specinfer_cli {
 // Read forwards, a block at a time.
 class AudioFile {
  public:
-  // Throws Failure: no file, no audio, none that can be read, an empty file, or
-  // a build without libsndfile.
+  // Throws Failure: no file, no audio, none that can be read, no sound in it, a
+  // WAV file shorter than it says, or a build without libsndfile.
   explicit AudioFile(const std::string& path);
   ~AudioFile();
   AudioFile(const AudioFile&) = delete;
@@ -28,8 +28,8 @@ class AudioFile {
   int64_t num_frames() const { return num_frames_; }
 
   // The next frames, up to `max_frames`, interleaved, full scale +-1; valid
-  // until the next call. Empty at the end. Throws Failure: the file ends before
-  // the frames that its header promises, or is damaged.
+  // until the next call. Empty at the end. Throws Failure: the file is damaged,
+  // or ends in the middle of a frame.
   const std::vector<float>& Read(size_t max_frames);
 
  private:
@@ -40,8 +40,6 @@ class AudioFile {
   int sample_rate_ = 0;
   int num_channels_ = 0;
   int64_t num_frames_ = 0;
-  int64_t num_read_ = 0;
-  bool is_length_known_ = true;
   std::vector<float> block_;
 };
 
