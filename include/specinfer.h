@@ -263,6 +263,10 @@ typedef struct specinfer_model specinfer_model;
  * takes longer, and less memory than specinfer_model_plan() says. Sessions
  * saved without it cannot be restored. Packed models are used as they are. */
 #define SPECINFER_MODEL_DRAFT 2u
+/* Models of speech whose weights are floats keep them; by default they become
+ * bytes with a scale per 256 inputs, which is several times faster and changes
+ * few words. */
+#define SPECINFER_MODEL_FLOAT 4u
 
 typedef struct specinfer_model_config {
   uint32_t struct_size; /* set by SPECINFER_MODEL_CONFIG_INIT */

@@ -13,8 +13,15 @@ namespace {
 constexpr SizedStruct kConfig = {
     "specinfer_model_config", "config", "SPECINFER_MODEL_CONFIG_INIT",
     SPECINFER_BYTES_UP_TO(specinfer_model_config, progress_user_data)};
-constexpr uint32_t kFlags = SPECINFER_MODEL_COPY | SPECINFER_MODEL_DRAFT;
+constexpr uint32_t kFlags =
+    SPECINFER_MODEL_COPY | SPECINFER_MODEL_DRAFT | SPECINFER_MODEL_FLOAT;
 constexpr size_t kMaxPathBytes = 4096;
+
+WeightForm FormOf(uint32_t flags) {
+  if ((flags & SPECINFER_MODEL_DRAFT) != 0) return WeightForm::kForDrafting;
+  return (flags & SPECINFER_MODEL_FLOAT) != 0 ? WeightForm::kAsFiled
+                                              : WeightForm::kDefault;
+}
 
 }  // namespace
 
@@ -32,13 +39,12 @@ absl::StatusOr<ModelProgress> ReadModelConfig(
         "config->flags has bits 0x", absl::Hex(known.flags & ~kFlags),
         " that are no SPECINFER_MODEL_… of this library"));
   }
-  return ModelProgress{
-      .function = known.progress,
-      .user_data = known.progress_user_data,
-      .packed_bytes = (known.flags & SPECINFER_MODEL_COPY) != 0
-                          ? PackedBytes::kCopied
-                          : PackedBytes::kMapped,
-      .for_drafting = (known.flags & SPECINFER_MODEL_DRAFT) != 0};
+  return ModelProgress{.function = known.progress,
+                       .user_data = known.progress_user_data,
+                       .packed_bytes = (known.flags & SPECINFER_MODEL_COPY) != 0
+                                           ? PackedBytes::kCopied
+                                           : PackedBytes::kMapped,
+                       .weight_form = FormOf(known.flags)};
 }
 
 absl::StatusOr<std::string> ReadPath(const char* path, size_t path_length,

@@ -18,13 +18,13 @@ struct ModelProgress {
   int32_t (*function)(void* user_data, float fraction) = nullptr;
   void* user_data = nullptr;
   PackedBytes packed_bytes = PackedBytes::kMapped;
-  bool for_drafting = false;
+  WeightForm weight_form = WeightForm::kDefault;
 
   // Refers to this.
   LoadOptions Options() const {
     LoadOptions options;
     options.packed_bytes = packed_bytes;
-    options.for_drafting = for_drafting;
+    options.weight_form = weight_form;
     if (function != nullptr)
       options.progress = [this](float fraction) { return Report(fraction); };
     return options;

@@ -68,6 +68,15 @@ DType DraftingType(const WeightSource& source) {
   }
 }
 
+DType PackedType(WeightForm form, const WeightSource& source) {
+  const bool is_float = source.dtype == DType::kF32 ||
+                        source.dtype == DType::kF16 ||
+                        source.dtype == DType::kBF16;
+  if (form == WeightForm::kForDrafting) return DraftingType(source);
+  if (form == WeightForm::kInt8 && is_float) return DType::kQ8_K;
+  return source.dtype;
+}
+
 // A table of which a pass reads single rows: an embedding that is no head too.
 bool IsLookUpTable(const Placement& place, const ModelFile& file) {
   return place.name == "token_embd.weight" &&
@@ -81,7 +90,7 @@ absl::Status Cancelled(const ModelFile& file) {
 
 absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
                      const std::vector<Found>& found, Backend& backend,
-                     bool for_drafting,
+                     WeightForm form,
                      const std::function<bool(float)>& progress,
                      Weights& weights) {
   uint64_t total_bytes = 0;
@@ -110,8 +119,8 @@ absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
     const Placement& place = *item.place;
     if (place.weight != nullptr) {
       WeightSource source = SourceOf(item);
-      if (for_drafting && !IsLookUpTable(place, file))
-        source.packed_as = DraftingType(source);
+      if (!IsLookUpTable(place, file))
+        source.packed_as = PackedType(form, source);
       SPECINFER_ASSIGN_OR_RETURN(*place.weight, backend.Pack(source));
       file.Release(*item.tensor);
     } else {
@@ -232,8 +241,10 @@ absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
 
 absl::StatusOr<Weights> LoadWeights(
     const ModelFile& file, const Architecture& architecture, Backend& backend,
-    bool for_drafting, const std::function<bool(float)>& progress) {
+    WeightForm form, const std::function<bool(float)>& progress) {
   Weights weights;
+  if (form == WeightForm::kDefault && architecture.has_encoder())
+    form = WeightForm::kInt8;
   const std::vector<Placement> placements =
       ListPlacements(architecture, &weights);
   SPECINFER_ASSIGN_OR_RETURN(const std::vector<Found> found,
@@ -242,8 +253,8 @@ absl::StatusOr<Weights> LoadWeights(
     SPECINFER_RETURN_IF_ERROR(
         AdoptAll(file, found, backend, progress, weights));
   } else {
-    SPECINFER_RETURN_IF_ERROR(PackAll(file, architecture, found, backend,
-                                      for_drafting, progress, weights));
+    SPECINFER_RETURN_IF_ERROR(
+        PackAll(file, architecture, found, backend, form, progress, weights));
   }
   return weights;
 }

@@ -64,17 +64,24 @@ struct Weights {
   uint64_t num_bytes() const;  // of everything, as packed
 };
 
+// What matrices become where a model file is loaded, besides what the backend
+// needs. Packed files are used as they are.
+enum class WeightForm : uint8_t {
+  kDefault,  // kInt8 of an encoder-decoder, else kAsFiled
+  kAsFiled,
+  kForDrafting,  // what a draft's pass reads: at most 4.5 bits per weight
+  kInt8,         // float matrices: bytes with a scale per 256 inputs
+};
+
 // Packs every tensor the architecture names, in file order so that the source
 // streams, and lets the file's pages go as it does. `progress` gets a fraction
 // after each tensor and returns false to cancel. A packed model is used where
-// it is: `file` must outlive the weights. `for_drafting`: matrices of any other
-// file that a draft's pass reads are quantised again to at most 4.5 bits per
-// weight. Errors: INVALID_ARGUMENT (missing
+// it is: `file` must outlive the weights. Errors: INVALID_ARGUMENT (missing
 // tensor or wrong shape, named), UNIMPLEMENTED (type, a packed model of another
 // layout), RESOURCE_EXHAUSTED, CANCELLED.
 absl::StatusOr<Weights> LoadWeights(const ModelFile& file,
                                     const Architecture& architecture,
-                                    Backend& backend, bool for_drafting,
+                                    Backend& backend, WeightForm form,
                                     const std::function<bool(float)>& progress);
 
 // The bytes of all weights as LoadWeights leaves them, mapped or not.

@@ -148,13 +148,19 @@ void Generator::AskOfLane(Lane& lane) {
     tree.GetPath(node, &path_);
     const absl::Span<const Token> banned =
         node == 0 ? lane.banned : absl::Span<const Token>();
+    rows_.push_back(row);
+    if (lane.chooser != nullptr) {
+      lane.chooser->Ask(
+          {.index = node, .row = row, .position = position, .path = path_},
+          &queries_);
+      continue;
+    }
     SampleSlot* const slot = &lane.slots[static_cast<size_t>(node)];
     queries_.push_back(
         lane.proposal.is_sampled()
             ? lane.sampler->AskLaw(row, position, lane.text, path_, banned,
                                    lane.proposal.TargetRow(node), slot)
             : lane.sampler->Ask(row, position, lane.text, path_, banned, slot));
-    rows_.push_back(row);
   }
 }
 
@@ -199,6 +205,11 @@ absl::Status Generator::VerifyLane(Lane& lane, int32_t first_row,
 
 absl::StatusOr<Token> Generator::Choose(Lane& lane, int32_t node, int32_t row,
                                         const PassControl& control) {
+  if (lane.chooser != nullptr) {
+    const Token chosen = lane.chooser->Choose(node);
+    if (chosen < 0) return NoTokenError();
+    return chosen;
+  }
   SampleSlot& slot = lane.slots[static_cast<size_t>(node)];
   Token token = lane.sampler->Choose(slot);
   if (token == Sampler::kNeedsFullRow) {

@@ -13,6 +13,7 @@
 
 #include "src/forward/decoder.h"
 #include "src/sample/sampler.h"
+#include "src/sample/token_chooser.h"
 #include "src/session/model.h"
 #include "src/speculate/proposal.h"
 #include "src/speculate/speculation.h"
@@ -28,6 +29,8 @@ struct Lane {
   Sequence* sequence = nullptr;
   Speculation* speculation = nullptr;  // null: plain decoding
   Sampler* sampler = nullptr;
+  // Chooses in place of the sampler; proposals are then matched. Null: nobody.
+  TokenChooser* chooser = nullptr;
   // The caller sets these before each round.
   absl::Span<const Token> text;
   absl::Span<const Token> banned;  // never chosen at the root

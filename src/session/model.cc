@@ -62,8 +62,9 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
   SPECINFER_ASSIGN_OR_RETURN(
       model->weights_,
       LoadWeights(*model->file_, model->architecture_, *model->engine_->backend,
-                  options.for_drafting, options.Progress()));
-  model->is_requantized_ = options.for_drafting && !model->file_->is_packed();
+                  options.weight_form, options.Progress()));
+  model->is_requantized_ = options.weight_form == WeightForm::kForDrafting &&
+                           !model->file_->is_packed();
   model->PrepareChat();
   model->PrepareTokenSets();
   model->PreparePassTimes();

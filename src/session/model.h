@@ -33,9 +33,8 @@ struct LoadOptions {
   const std::atomic<bool>* is_cancelled =
       nullptr;  // looked at between tensors; may be null
   PackedBytes packed_bytes = PackedBytes::kMapped;
-  // Weights become what guesses fastest: a draft changes no text. Packed files
-  // are used as they are.
-  bool for_drafting = false;
+  // A draft changes no text: its weights may become what guesses fastest.
+  WeightForm weight_form = WeightForm::kDefault;
 
   // `progress` that also looks at is_cancelled. Refers to this.
   std::function<bool(float fraction)> Progress() const;
@@ -95,7 +94,7 @@ class Model {
   DecoderCut draft_cut() const;
   DecoderCut early_exit_cut() const;
 
-  // Of the weights as they are computed with: those of LoadOptions.for_drafting
+  // Of the weights as they are computed with: those of LoadOptions.weight_form
   // differ from their file's.
   uint64_t Fingerprint() const;
 

@@ -42,6 +42,11 @@ Session::Session(std::shared_ptr<const Model> model,
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(
     std::shared_ptr<const Model> model, const SessionOptions& options) {
   const Architecture& architecture = model->architecture();
+  if (architecture.has_encoder()) {
+    return absl::FailedPreconditionError(
+        Cat("a model of architecture \"", architecture.name,
+            "\" writes down speech; a session needs a language model"));
+  }
   if (options.max_context_tokens < 0 ||
       options.max_context_tokens > architecture.max_context) {
     return absl::InvalidArgumentError(

@@ -16,7 +16,7 @@ namespace {
 std::shared_ptr<const Model> LoadForDrafting(
     const std::string& name, std::shared_ptr<const Engine> engine) {
   LoadOptions options;
-  options.for_drafting = true;
+  options.weight_form = WeightForm::kForDrafting;
   absl::StatusOr<std::shared_ptr<const Model>> model =
       Model::Load(std::move(engine), TestdataPath(name + ".gguf"), options);
   EXPECT_TRUE(model.ok()) << model.status();
@@ -155,7 +155,7 @@ TEST(DraftWeight, OfAPackedFileIsUsedAsItIs) {
   ASSERT_TRUE(
       PackModel(*engine, TestdataPath("tiny-llama.gguf"), path, {}).ok());
   LoadOptions options;
-  options.for_drafting = true;
+  options.weight_form = WeightForm::kForDrafting;
 
   const auto plain = Model::Load(engine, path, {});
   const auto draft = Model::Load(engine, path, options);

@@ -1,0 +1,155 @@
+#include "src/speech/transcriber.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/status_macros.h"
+#include "src/base/text.h"
+#include "src/speech/window_segments.h"
+
+namespace specinfer {
+
+absl::StatusOr<std::unique_ptr<Transcriber>> Transcriber::Create(
+    std::shared_ptr<const Model> model, const TranscriberOptions& options) {
+  SPECINFER_ASSIGN_OR_RETURN(
+      std::unique_ptr<WindowDecoder> decoder,
+      WindowDecoder::Create(std::move(model), options.fallback, options.guard));
+  std::unique_ptr<Transcriber> transcriber(new Transcriber(std::move(decoder)));
+  const Transcriber& t = *transcriber;
+  transcriber->frames_.resize(
+      static_cast<size_t>(t.decoder_->max_frames()) *
+      static_cast<size_t>(t.model().architecture().encoder.mel_bins));
+  return transcriber;
+}
+
+absl::Status Transcriber::ReadSamples(absl::Span<const float> samples) {
+  const int64_t num_frames =
+      static_cast<int64_t>(samples.size()) / kFrameHop + 2;
+  SPECINFER_ASSIGN_OR_RETURN(
+      MelStream mel, MelStream::Create(model().architecture().encoder.mel_bins,
+                                       static_cast<int>(num_frames),
+                                       *model().engine().memory));
+  mel_ = std::make_unique<MelStream>(std::move(mel));
+  while (!samples.empty()) {
+    const size_t num_taken = mel_->Push(samples);
+    if (num_taken == 0)
+      return absl::InternalError("the frames of a recording did not fit");
+    samples.remove_prefix(num_taken);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Token> Transcriber::FindLanguage(
+    const TranscriptionOptions& options, Transcription* result) {
+  const SpeechTokens& tokens = decoder_->tokens();
+  if (!tokens.is_multilingual()) {
+    if (options.language.empty() || options.language == "en" ||
+        options.language == "english")
+      return -1;
+    return absl::InvalidArgumentError(Cat(
+        "language \"", options.language, "\": this model knows English alone"));
+  }
+  if (options.language.empty()) {
+    SPECINFER_ASSIGN_OR_RETURN(
+        result->language,
+        decoder_->DetectLanguage(&result->language_probability,
+                                 {.is_cancelled = &is_cancelled_}));
+    return tokens.FindLanguageToken(result->language->code);
+  }
+  const Language* const language = specinfer::FindLanguage(options.language);
+  const Token token =
+      language == nullptr ? -1 : tokens.FindLanguageToken(language->code);
+  if (token < 0) {
+    return absl::InvalidArgumentError(
+        Cat("language \"", options.language,
+            "\" is none of this model's; give a code like \"de\" or a name "
+            "like \"german\""));
+  }
+  result->language = language;
+  return token;
+}
+
+absl::StatusOr<Transcription> Transcriber::Transcribe(
+    absl::Span<const float> samples, const TranscriptionOptions& options) {
+  is_cancelled_.store(false, std::memory_order_relaxed);
+  Transcription result;
+  result.audio_seconds = static_cast<double>(samples.size()) / 16000.0;
+  SPECINFER_RETURN_IF_ERROR(ReadSamples(samples));
+  const Tokenizer& tokenizer = model().tokenizer();
+  previous_.clear();
+  hotwords_.clear();
+  previous_start_ = 0;
+  if (!options.initial_prompt.empty()) {
+    SPECINFER_RETURN_IF_ERROR(tokenizer.Tokenize(
+        " " + options.initial_prompt, /*parse_special=*/false, &previous_));
+  }
+  if (!options.hotwords.empty()) {
+    SPECINFER_RETURN_IF_ERROR(tokenizer.Tokenize(
+        " " + options.hotwords, /*parse_special=*/false, &hotwords_));
+  }
+  request_ = {};
+  request_.prompt.task = options.task;
+  request_.prompt.has_timestamps = options.has_timestamps;
+  request_.prompt.hotwords = hotwords_;
+  request_.strategy = options.strategy;
+  request_.seed = options.seed;
+  const int64_t num_frames = static_cast<int64_t>(samples.size()) / kFrameHop;
+  bool knows_language = false;
+  for (int64_t first = 0; first < num_frames;) {
+    const FrameWindow window = {
+        .first_frame = first,
+        .num_frames = static_cast<int32_t>(
+            std::min<int64_t>(num_frames - first, decoder_->max_frames()))};
+    mel_->CopyWindow(first, decoder_->max_frames(), absl::MakeSpan(frames_),
+                     mel_->peak());
+    SPECINFER_RETURN_IF_ERROR(
+        decoder_->Encode(frames_, {.is_cancelled = &is_cancelled_}));
+    if (!knows_language) {
+      SPECINFER_ASSIGN_OR_RETURN(request_.prompt.language,
+                                 FindLanguage(options, &result));
+      knows_language = true;
+    }
+    request_.stream = static_cast<uint64_t>(first);
+    SPECINFER_RETURN_IF_ERROR(TranscribeWindow(window, &result, &first));
+    if (!options.uses_previous_text || decoder_->ResetsPrompt())
+      previous_start_ = previous_.size();
+    if (options.progress &&
+        !options.progress(static_cast<float>(std::min(first, num_frames)) /
+                          static_cast<float>(num_frames)))
+      return absl::CancelledError("the transcription was cancelled");
+  }
+  return result;
+}
+
+absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
+                                           Transcription* result,
+                                           int64_t* next_frame) {
+  request_.prompt.previous =
+      absl::MakeConstSpan(previous_).subspan(previous_start_);
+  SPECINFER_ASSIGN_OR_RETURN(
+      const DecodedWindow* decoded,
+      decoder_->Decode(request_, {.is_cancelled = &is_cancelled_}));
+  const WindowTimes& times = decoder_->times();
+  result->times.encode_us += times.encode_us;
+  result->times.decode_us += times.decode_us;
+  result->times.num_rounds += times.num_rounds;
+  result->times.num_tokens += times.num_tokens;
+  *next_frame = window.first_frame + window.num_frames;
+  if (decoder_->IsSilence()) return absl::OkStatus();
+  WindowSegments split = SplitWindow(decoder_->tokens(), model().tokenizer(),
+                                     window, decoded->tokens);
+  *next_frame = split.next_frame;
+  DropEmptySegments(&split.segments);
+  for (Segment& segment : split.segments) {
+    segment.temperature = decoded->temperature;
+    segment.average_log_probability = decoded->average_log_probability;
+    segment.no_speech_probability = decoded->no_speech_probability;
+    segment.compression_ratio = decoded->compression_ratio;
+    previous_.insert(previous_.end(), segment.tokens.begin(),
+                     segment.tokens.end());
+    result->segments.push_back(std::move(segment));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace specinfer

@@ -1,0 +1,91 @@
+// Recordings to text.
+#ifndef SPECINFER_SRC_SPEECH_TRANSCRIBER_H_
+#define SPECINFER_SRC_SPEECH_TRANSCRIBER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/session/model.h"
+#include "src/speech/languages.h"
+#include "src/speech/log_mel.h"
+#include "src/speech/transcript.h"
+#include "src/speech/window_decoder.h"
+#include "src/speech/window_segments.h"
+
+namespace specinfer {
+
+struct TranscriberOptions {
+  FallbackOptions fallback;
+  RepetitionGuardOptions guard;
+};
+
+struct TranscriptionOptions {
+  std::string language;  // a code or an English name; empty: told by the sound
+  SpeechTask task = SpeechTask::kTranscribe;
+  bool has_timestamps = true;
+  // What was said before prompts each window. It helps names and style, and
+  // carries mistakes along.
+  bool uses_previous_text = false;
+  std::string initial_prompt;  // as if said before
+  std::string hotwords;        // words to expect
+  Strategy strategy = Strategy::kAuto;
+  uint64_t seed = 1;
+  // Gets the share of the audio that is done; false cancels. May be empty.
+  std::function<bool(float fraction)> progress;
+};
+
+struct Transcription {
+  std::vector<Segment> segments;
+  const Language* language = nullptr;  // null: the model is of English alone
+  float language_probability = 1.0f;
+  double audio_seconds = 0.0;
+  WindowTimes times;
+};
+
+// One recording at a time; Cancel from any thread.
+class Transcriber {
+ public:
+  // Errors: FAILED_PRECONDITION (no model of speech), RESOURCE_EXHAUSTED.
+  static absl::StatusOr<std::unique_ptr<Transcriber>> Create(
+      std::shared_ptr<const Model> model, const TranscriberOptions& options);
+
+  // `samples`: 16 kHz, mono; what is not finite is taken as 0.
+  // Errors: INVALID_ARGUMENT (language), CANCELLED, RESOURCE_EXHAUSTED.
+  absl::StatusOr<Transcription> Transcribe(absl::Span<const float> samples,
+                                           const TranscriptionOptions& options);
+  void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
+
+  const Model& model() const { return decoder_->model(); }
+
+ private:
+  explicit Transcriber(std::unique_ptr<WindowDecoder> decoder)
+      : decoder_(std::move(decoder)) {}
+  absl::Status ReadSamples(absl::Span<const float> samples);
+  absl::Status TranscribeWindow(const FrameWindow& window,
+                                Transcription* result, int64_t* next_frame);
+  absl::StatusOr<Token> FindLanguage(const TranscriptionOptions& options,
+                                     Transcription* result);
+
+  std::unique_ptr<WindowDecoder> decoder_;
+  std::atomic<bool> is_cancelled_{false};
+
+  // The recording.
+  std::unique_ptr<MelStream> mel_;
+  std::vector<float> frames_;  // of a window
+  std::vector<Token> previous_, hotwords_;
+  size_t previous_start_ = 0;  // of what prompts the next window
+  WindowRequest request_;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SPEECH_TRANSCRIBER_H_

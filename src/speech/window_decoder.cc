@@ -1,0 +1,262 @@
+#include "src/speech/window_decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "src/base/clock.h"
+#include "src/base/status_macros.h"
+#include "src/speculate/ngram_drafter.h"
+#include "src/speech/compression_ratio.h"
+#include "src/speech/window_segments.h"
+
+namespace specinfer {
+namespace {
+
+// Rows of a pass, and nodes of a tree: a prompt is read in few passes, and a
+// whole sentence that was expected is checked in one.
+constexpr int32_t kMaxRows = 64;
+
+std::string_view TrimSpace(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\f\v";
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+}  // namespace
+
+WindowDecoder::WindowDecoder(std::shared_ptr<const Model> model,
+                             SpeechTokens tokens,
+                             const FallbackOptions& fallback,
+                             const RepetitionGuardOptions& guard)
+    : model_(std::move(model)),
+      tokens_(std::move(tokens)),
+      chooser_(kMaxRows),
+      lane_(kMaxRows),
+      fallback_(fallback),
+      guard_(tokens_, guard, model_->architecture().max_context) {}
+
+absl::StatusOr<std::unique_ptr<WindowDecoder>> WindowDecoder::Create(
+    std::shared_ptr<const Model> model, const FallbackOptions& fallback,
+    const RepetitionGuardOptions& guard) {
+  if (!model->architecture().has_encoder()) {
+    return absl::FailedPreconditionError(ModelMessage(
+        model->file().path(), "architecture \"", model->architecture().name,
+        "\" hears nothing; a transcriber needs a model of speech"));
+  }
+  SPECINFER_ASSIGN_OR_RETURN(
+      SpeechTokens tokens,
+      SpeechTokens::Create(model->tokenizer(),
+                           model->architecture().vocabulary_size));
+  std::unique_ptr<WindowDecoder> decoder(
+      new WindowDecoder(std::move(model), std::move(tokens), fallback, guard));
+  SPECINFER_RETURN_IF_ERROR(decoder->Allocate());
+  return decoder;
+}
+
+absl::Status WindowDecoder::Allocate() {
+  const Architecture& architecture = model_->architecture();
+  Backend& backend = *model_->engine().backend;
+  SPECINFER_ASSIGN_OR_RETURN(
+      encoder_, Encoder::Create(backend, architecture, model_->weights(),
+                                /*max_windows=*/1, CacheType::kQ8));
+  SPECINFER_ASSIGN_OR_RETURN(generator_, Generator::Create(*model_, kMaxRows));
+  SPECINFER_ASSIGN_OR_RETURN(
+      sequence_, Sequence::Create(backend, model_->cache_layout(),
+                                  architecture.max_context, kMaxRows));
+  SPECINFER_ASSIGN_OR_RETURN(
+      memory_, Sequence::Create(backend, model_->cache_layout(CacheType::kQ8),
+                                architecture.encoder.max_positions,
+                                architecture.encoder.max_positions));
+  sequence_->Bind(memory_);
+  Memory& memory = *model_->engine().memory;
+  speculation_ = std::make_unique<Speculation>(
+      PlannerOptions{.max_nodes = kMaxRows, .has_model = false},
+      &model_->pass_times());
+  auto expected =
+      std::make_unique<ExpectedDrafter>(memory, architecture.vocabulary_size);
+  expected_drafter_ = expected.get();
+  speculation_->AddDrafter(std::move(expected), DrafterKind::kFree);
+  lane_.sequence = sequence_.get();
+  lane_.chooser = &chooser_;
+  text_.reserve(static_cast<size_t>(architecture.max_context) + kMaxRows);
+  plain_rules_ = std::make_unique<TimestampRules>(
+      tokens_, TimestampRuleOptions{.has_timestamps = false});
+  rules_ = std::make_unique<TimestampRules>(tokens_, rule_options_);
+  return absl::OkStatus();
+}
+
+absl::Status WindowDecoder::Encode(absl::Span<const float> mel,
+                                   const PassControl& control) {
+  const int64_t start_us = NowMicros();
+  if (!encoder_->is_paused()) times_ = {};
+  const EncoderWindow window = {.mel = mel, .memory = memory_.get()};
+  const absl::Status status = encoder_->Encode({&window, 1}, control);
+  times_.encode_us += NowMicros() - start_us;
+  return status;
+}
+
+absl::StatusOr<const Language*> WindowDecoder::DetectLanguage(
+    float* probability, const PassControl& control) {
+  if (!tokens_.is_multilingual()) return nullptr;
+  std::vector<uint64_t> allowed(
+      static_cast<size_t>(tokens_.vocabulary_size() + 63) / 64);
+  for (const LanguageToken& language : tokens_.languages())
+    allowed[static_cast<size_t>(language.token) / 64] |=
+        uint64_t{1} << (language.token % 64);
+  Candidate best;
+  double log_sum_exp = 0.0;
+  const HeadQuery query = {.allowed = allowed,
+                           .top = absl::MakeSpan(&best, 1),
+                           .log_sum_exp = &log_sum_exp};
+  const int32_t row = 0;
+  const Token start = tokens_.start_of_transcript();
+  sequence_->Truncate(0);
+  SPECINFER_RETURN_IF_ERROR(generator_->ForwardUncommitted(
+      *sequence_, {&start, 1},
+      {.rows = {&row, 1}, .queries = absl::MakeConstSpan(&query, 1)}, control));
+  if (best.token < 0) {
+    return absl::FailedPreconditionError(
+        "no language can be told: the model's logits are not numbers");
+  }
+  *probability = static_cast<float>(std::exp(double{best.logit} - log_sum_exp));
+  return tokens_.FindTokenLanguage(best.token);
+}
+
+const TimestampRules& WindowDecoder::Rules(const WindowRequest& request) {
+  const TimestampRuleOptions wanted = {
+      .has_timestamps = request.prompt.has_timestamps,
+      .max_initial_seconds = request.max_initial_seconds,
+      .suppresses_blank = request.suppresses_blank};
+  std::unique_ptr<TimestampRules>& rules =
+      wanted.has_timestamps ? rules_ : plain_rules_;
+  if (wanted.suppresses_blank != rule_options_.suppresses_blank ||
+      wanted.max_initial_seconds != rule_options_.max_initial_seconds) {
+    rules = std::make_unique<TimestampRules>(tokens_, wanted);
+    rule_options_ = wanted;
+  }
+  return *rules;
+}
+
+// Where <|startoftranscript|> is the last token of the prompt, it is fed to be
+// asked and then taken back.
+absl::Status WindowDecoder::ReadPrompt(const PassControl& control) {
+  const int32_t num_fed = static_cast<int32_t>(prompt_.tokens.size()) - 1;
+  const int32_t start = prompt_.start_index;
+  float score = 0.0f;
+  double log_sum_exp = 0.0;
+  sequence_->Truncate(0);
+  while (sequence_->num_committed() < std::max(num_fed, start + 1)) {
+    const int32_t first = sequence_->num_committed();
+    const int32_t last =
+        std::min(std::max(num_fed, start + 1), first + kMaxRows);
+    const absl::Span<const Token> nodes =
+        absl::MakeConstSpan(prompt_.tokens)
+            .subspan(static_cast<size_t>(first),
+                     static_cast<size_t>(last - first));
+    const int32_t row = start - first;
+    const HeadQuery query = {.log_sum_exp = &log_sum_exp,
+                             .score_token = tokens_.no_speech(),
+                             .score = &score};
+    ForwardAnswer answer;
+    if (start >= first && start < last) {
+      answer.rows = {&row, 1};
+      answer.queries = absl::MakeConstSpan(&query, 1);
+    }
+    SPECINFER_RETURN_IF_ERROR(
+        generator_->Forward(*sequence_, nodes, answer, control));
+  }
+  sequence_->Truncate(num_fed);
+  decoded_.no_speech_probability =
+      static_cast<float>(std::exp(double{score} - log_sum_exp));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
+    const WindowRequest& request, const PassControl& control) {
+  const int64_t start_us = NowMicros();
+  prompt_ = MakeSpeechPrompt(tokens_, request.prompt,
+                             model_->architecture().max_context);
+  SPECINFER_RETURN_IF_ERROR(ReadPrompt(control));
+  SPECINFER_RETURN_IF_ERROR(expected_drafter_->SetExpected(request.expected));
+  fallback_.Begin();
+  while (const std::optional<float> temperature = fallback_.NextTemperature()) {
+    SPECINFER_RETURN_IF_ERROR(DecodeOnce(request, *temperature, control));
+    fallback_.Add(decoded_);
+  }
+  times_.decode_us += NowMicros() - start_us;
+  return &fallback_.result();
+}
+
+absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
+                                       float temperature,
+                                       const PassControl& control) {
+  const TimestampRules& rules = Rules(request);
+  const SpeechSampling sampling = {.temperature = temperature,
+                                   .seed = request.seed,
+                                   .stream = request.stream};
+  sequence_->Truncate(static_cast<int32_t>(prompt_.tokens.size()) - 1);
+  text_.assign(prompt_.tokens.begin(), prompt_.tokens.end());
+  chooser_.Begin(rules, rules.Begin(prompt_), sampling);
+  guard_.Begin();
+  decoded_.tokens.assign(prompt_.tokens.end() - prompt_.num_prefix,
+                         prompt_.tokens.end());
+  decoded_.temperature = temperature;
+  decoded_.is_loop = false;
+  has_ended_ = false;
+  const bool drafts =
+      !request.expected.empty() && request.strategy != Strategy::kOff;
+  lane_.speculation = drafts ? speculation_.get() : nullptr;
+  if (drafts) {
+    speculation_->Rollback(0);
+    speculation_->Begin({.strategy = request.strategy,
+                         .noise = {.temperature = temperature,
+                                   .seed = request.seed,
+                                   .stream = request.stream}});
+  }
+  const int32_t max_tokens =
+      MaxSampledTokens(prompt_, model_->architecture().max_context);
+  int32_t num_sampled = 0;
+  while (!has_ended_ && num_sampled < max_tokens) {
+    lane_.text = text_;
+    lane_.max_depth =
+        std::min(max_tokens - num_sampled,
+                 sequence_->max_positions() - sequence_->num_committed()) -
+        1;
+    lane_.num_tokens_left = 0;
+    Lane* const lane = &lane_;
+    SPECINFER_RETURN_IF_ERROR(generator_->Round({&lane, 1}, control));
+    ++times_.num_rounds;
+    num_sampled += static_cast<int32_t>(lane_.walk.tokens.size());
+    TakeTokens(lane_.walk);
+  }
+  times_.num_tokens += num_sampled;
+  decoded_.average_log_probability =
+      static_cast<float>(chooser_.log_probability() /
+                         (static_cast<double>(decoded_.tokens.size()) + 1.0));
+  decoded_.compression_ratio = CompressionRatio(
+      TrimSpace(SpeechText(tokens_, model_->tokenizer(), decoded_.tokens)));
+  return absl::OkStatus();
+}
+
+// What follows the end in a burst was never said.
+void WindowDecoder::TakeTokens(const Walk& walk) {
+  for (size_t i = 0; i < walk.tokens.size(); ++i) {
+    const Token token = walk.tokens[i];
+    chooser_.Accept(walk.nodes[i], token);
+    if (token == tokens_.end_of_text()) {
+      has_ended_ = true;
+      return;
+    }
+    text_.push_back(token);
+    decoded_.tokens.push_back(token);
+    if (guard_.Append(token)) {
+      decoded_.is_loop = true;
+      has_ended_ = true;
+      return;
+    }
+  }
+}
+
+}  // namespace specinfer

@@ -1,0 +1,112 @@
+// One window of speech: encodes its frames, then writes down what is said in
+// it, with tries at higher temperatures where a text is not believed.
+#ifndef SPECINFER_SRC_SPEECH_WINDOW_DECODER_H_
+#define SPECINFER_SRC_SPEECH_WINDOW_DECODER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "src/forward/encoder.h"
+#include "src/session/generator.h"
+#include "src/session/model.h"
+#include "src/speculate/expected_drafter.h"
+#include "src/speculate/speculation.h"
+#include "src/speech/fallback.h"
+#include "src/speech/repetition_guard.h"
+#include "src/speech/speech_chooser.h"
+#include "src/speech/speech_prompt.h"
+#include "src/speech/speech_tokens.h"
+#include "src/speech/timestamp_rules.h"
+
+namespace specinfer {
+
+struct WindowRequest {
+  SpeechPromptOptions prompt;
+  bool suppresses_blank = true;
+  double max_initial_seconds = 1.0;
+  // What the text may turn out to be: guesses, which never change it.
+  absl::Span<const Token> expected;
+  Strategy strategy = Strategy::kAuto;
+  uint64_t seed = 1;
+  uint64_t stream = 0;  // of the window
+};
+
+// Where the time of a window went.
+struct WindowTimes {
+  int64_t encode_us = 0;
+  int64_t decode_us = 0;
+  int64_t num_rounds = 0;
+  int64_t num_tokens = 0;
+};
+
+// Not thread-safe. Nothing is kept from one window to the next but memory.
+class WindowDecoder {
+ public:
+  // Errors: FAILED_PRECONDITION (no model of speech), RESOURCE_EXHAUSTED.
+  static absl::StatusOr<std::unique_ptr<WindowDecoder>> Create(
+      std::shared_ptr<const Model> model, const FallbackOptions& fallback,
+      const RepetitionGuardOptions& guard);
+
+  const SpeechTokens& tokens() const { return tokens_; }
+  const Model& model() const { return *model_; }
+  int32_t max_frames() const { return encoder_->max_frames(); }
+
+  // Encodes [frames, mel_bins], an even number of frames up to max_frames().
+  absl::Status Encode(absl::Span<const float> mel, const PassControl& control);
+
+  // The likeliest language of what was encoded; null for English-only models.
+  absl::StatusOr<const Language*> DetectLanguage(float* probability,
+                                                 const PassControl& control);
+
+  // Writes down what was encoded. The result lives until the next call.
+  absl::StatusOr<const DecodedWindow*> Decode(const WindowRequest& request,
+                                              const PassControl& control);
+  bool IsSilence() const { return fallback_.IsSilence(); }
+  bool ResetsPrompt() const { return fallback_.ResetsPrompt(); }
+
+  const WindowTimes& times() const { return times_; }
+
+ private:
+  WindowDecoder(std::shared_ptr<const Model> model, SpeechTokens tokens,
+                const FallbackOptions& fallback,
+                const RepetitionGuardOptions& guard);
+  absl::Status Allocate();
+  const TimestampRules& Rules(const WindowRequest& request);
+  // Feeds the prompt but for its last token.
+  absl::Status ReadPrompt(const PassControl& control);
+  absl::Status DecodeOnce(const WindowRequest& request, float temperature,
+                          const PassControl& control);
+  void TakeTokens(const Walk& walk);
+
+  const std::shared_ptr<const Model> model_;
+  const SpeechTokens tokens_;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<Generator> generator_;
+  std::unique_ptr<Sequence> sequence_;  // of the text
+  std::shared_ptr<Sequence> memory_;    // of the sound
+  std::unique_ptr<TimestampRules> rules_, plain_rules_;
+  TimestampRuleOptions rule_options_;
+  SpeechChooser chooser_;
+  std::unique_ptr<Speculation> speculation_;
+  ExpectedDrafter* expected_drafter_ = nullptr;
+  Lane lane_;
+  Fallback fallback_;
+  RepetitionGuard guard_;
+
+  // This window.
+  SpeechPrompt prompt_;
+  std::vector<Token> text_;  // the prompt, then what is said
+  DecodedWindow decoded_;
+  bool has_ended_ = false;
+  WindowTimes times_;
+};
+
+}  // namespace specinfer
+
+#endif  // SPECINFER_SRC_SPEECH_WINDOW_DECODER_H_
