@@ -1,0 +1,121 @@
+/* specinfer: speech recognition inside your application.
+ *
+ * A transcriber writes down recordings with a model of speech (Whisper). The
+ * conventions are those of specinfer.h.
+ */
+#ifndef SPECINFER_SPEECH_H_
+#define SPECINFER_SPEECH_H_
+
+#include "../specinfer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Writes down one recording at a time; keeps its model alive. One thread at a
+ * time, except cancel: a second caller gets FAILED_PRECONDITION. */
+typedef struct specinfer_transcriber specinfer_transcriber;
+
+/* Takes the memory that transcribing needs, but for what grows with the length
+ * of a recording: 32 KB for each of its seconds.
+ * Errors: FAILED_PRECONDITION (no model of speech), RESOURCE_EXHAUSTED. */
+SPECINFER_API specinfer_status specinfer_transcriber_create(
+    const specinfer_model* model, specinfer_transcriber** out_transcriber);
+SPECINFER_API void specinfer_transcriber_destroy(
+    specinfer_transcriber* transcriber);
+
+/* Write English, whatever is spoken. */
+#define SPECINFER_TRANSCRIBE_TRANSLATE 1u
+/* Do not ask the model for times: quicker, and each segment is a window. */
+#define SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS 2u
+/* What was said before prompts each window of 30 s. It helps with names and
+ * style, and carries mistakes along. */
+#define SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT 4u
+
+typedef struct specinfer_transcription_config {
+  uint32_t struct_size; /* set by SPECINFER_TRANSCRIPTION_CONFIG_INIT */
+  uint32_t flags;       /* SPECINFER_TRANSCRIBE_… */
+  /* Of the samples: 4,000 to 384,000 and 1 to 32; 0: 16,000 and 1. */
+  uint32_t sample_rate;
+  uint32_t num_channels;
+  /* A code ("de") or an English name ("german"). Empty: told by the sound of
+   * the first 30 s. */
+  const char* language;
+  size_t language_length;
+  /* As if it had been said before: names, spelling, style. */
+  const char* initial_prompt;
+  size_t initial_prompt_length;
+  /* Words to expect in every window. */
+  const char* hotwords;
+  size_t hotwords_length;
+  uint64_t seed; /* of tries at higher temperatures; 0: 1 */
+  /* Called after each window with the share of the audio that is done, from the
+   * calling thread; non-zero cancels. May be NULL. */
+  int32_t (*progress)(void* user_data, float fraction);
+  void* progress_user_data;
+} specinfer_transcription_config;
+#define SPECINFER_TRANSCRIPTION_CONFIG_INIT                                   \
+  {                                                                           \
+    (uint32_t)sizeof(specinfer_transcription_config), 0, 0, 0, 0, 0, 0, 0, 0, \
+        0, 0, 0, 0                                                            \
+  }
+
+typedef struct specinfer_transcription {
+  uint32_t struct_size; /* set by SPECINFER_TRANSCRIPTION_INIT */
+  uint32_t num_segments;
+  double audio_seconds;
+  double encode_seconds; /* of work: sound to what the decoder attends to */
+  double decode_seconds; /* of work: that to text */
+  /* NUL-terminated code, "en"; never NULL, lives forever. */
+  const char* language;
+  float language_probability; /* 1: it was given */
+  uint32_t num_tokens;        /* of all tries */
+  uint32_t num_passes;        /* of the decoder, for these */
+  uint32_t reserved;
+} specinfer_transcription;
+#define SPECINFER_TRANSCRIPTION_INIT \
+  { (uint32_t)sizeof(specinfer_transcription), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* Writes down a recording: interleaved samples, silent at 0 and loudest at -1
+ * and 1. Samples that are not finite are taken as 0. On failure the last
+ * recording's segments are gone.
+ * Errors: INVALID_ARGUMENT (language, flags, a number of samples that is no
+ * multiple of the channels), UNIMPLEMENTED (another rate than 16,000 in a build
+ * without a resampler), CANCELLED, RESOURCE_EXHAUSTED. */
+SPECINFER_API specinfer_status specinfer_transcriber_transcribe(
+    specinfer_transcriber* transcriber, const float* samples,
+    size_t num_samples, const specinfer_transcription_config* config,
+    specinfer_transcription* out_transcription);
+
+/* Ends specinfer_transcriber_transcribe with CANCELLED, soon. Any thread. */
+SPECINFER_API void specinfer_transcriber_cancel(
+    specinfer_transcriber* transcriber);
+
+typedef struct specinfer_segment {
+  uint32_t struct_size; /* set by SPECINFER_SEGMENT_INIT */
+  uint32_t num_tokens;
+  double start; /* seconds from the beginning of the recording */
+  double end;
+  const char* text; /* well-formed UTF-8, with the space before it */
+  size_t text_length;
+  const specinfer_token* tokens; /* of the text, and timestamps */
+  float temperature;             /* that it was sampled at */
+  float average_log_probability; /* of a token */
+  float no_speech_probability;   /* of its window */
+  float compression_ratio;       /* above 2.4 the text repeats itself */
+} specinfer_segment;
+#define SPECINFER_SEGMENT_INIT \
+  { (uint32_t)sizeof(specinfer_segment), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* A segment of the last recording. Its text and tokens are borrowed until the
+ * next call of transcribe or destroy.
+ * Errors: OUT_OF_RANGE. */
+SPECINFER_API specinfer_status
+specinfer_transcriber_get_segment(specinfer_transcriber* transcriber,
+                                  size_t index, specinfer_segment* out_segment);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* SPECINFER_SPEECH_H_ */

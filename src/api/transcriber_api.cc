@@ -1,0 +1,217 @@
+// specinfer_transcriber: recordings to text.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "include/specinfer/speech.h"
+#include "src/api/arguments.h"
+#include "src/api/edge.h"
+#include "src/api/handles.h"
+#include "src/api/sized_struct.h"
+#include "src/base/status_macros.h"
+#include "src/speech/recording.h"
+#include "src/speech/transcriber.h"
+
+struct specinfer_transcriber {
+  std::unique_ptr<specinfer::Transcriber> transcriber;
+  specinfer::Transcription last;
+  std::atomic<bool> is_busy{false};
+};
+
+namespace specinfer {
+namespace {
+
+constexpr SizedStruct kConfig = {
+    "specinfer_transcription_config", "config",
+    "SPECINFER_TRANSCRIPTION_CONFIG_INIT",
+    SPECINFER_BYTES_UP_TO(specinfer_transcription_config, progress_user_data)};
+constexpr SizedStruct kTranscription = {
+    "specinfer_transcription", "out_transcription",
+    "SPECINFER_TRANSCRIPTION_INIT",
+    SPECINFER_BYTES_UP_TO(specinfer_transcription, reserved)};
+constexpr SizedStruct kSegment = {
+    "specinfer_segment", "out_segment", "SPECINFER_SEGMENT_INIT",
+    SPECINFER_BYTES_UP_TO(specinfer_segment, compression_ratio)};
+constexpr uint32_t kFlags = SPECINFER_TRANSCRIBE_TRANSLATE |
+                            SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
+                            SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT;
+
+// Runs body(specinfer_transcriber&) as the transcriber's only call.
+template <typename Body>
+specinfer_status TranscriberEdge(specinfer_transcriber* handle,
+                                 Body&& body) noexcept {
+  return Edge([&]() -> absl::Status {
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(handle, "transcriber"));
+    if (handle->is_busy.exchange(true, std::memory_order_acquire)) {
+      return absl::FailedPreconditionError(
+          "the transcriber is in use by another call, on another thread or "
+          "around this callback; wait until that returns");
+    }
+    struct Leave {
+      specinfer_transcriber* handle;
+      ~Leave() { handle->is_busy.store(false, std::memory_order_release); }
+    } const leave{handle};
+    return std::forward<Body>(body)(*handle);
+  });
+}
+
+struct Request {
+  AudioFormat format;
+  TranscriptionOptions options;
+};
+
+absl::StatusOr<Request> ReadRequest(
+    const specinfer_transcription_config* config) {
+  specinfer_transcription_config known = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
+  if (config != nullptr)
+    SPECINFER_RETURN_IF_ERROR(ReadSizedStruct(config, kConfig, &known));
+  SPECINFER_RETURN_IF_ERROR(CheckFlags(known.flags, kFlags));
+  if (known.sample_rate > INT32_MAX || known.num_channels > INT32_MAX)
+    return absl::InvalidArgumentError(
+        "config->sample_rate or config->num_channels is no such number");
+  Request request;
+  if (known.sample_rate != 0)
+    request.format.sample_rate = static_cast<int>(known.sample_rate);
+  if (known.num_channels != 0)
+    request.format.num_channels = static_cast<int>(known.num_channels);
+  TranscriptionOptions& options = request.options;
+  const auto read = [](const char* text, size_t length, const char* parameter,
+                       std::string* out) -> absl::Status {
+    SPECINFER_ASSIGN_OR_RETURN(const std::string_view view,
+                               ReadText(text, length, parameter));
+    out->assign(view.data(), view.size());
+    return absl::OkStatus();
+  };
+  SPECINFER_RETURN_IF_ERROR(read(known.language, known.language_length,
+                                 "config->language", &options.language));
+  SPECINFER_RETURN_IF_ERROR(
+      read(known.initial_prompt, known.initial_prompt_length,
+           "config->initial_prompt", &options.initial_prompt));
+  SPECINFER_RETURN_IF_ERROR(read(known.hotwords, known.hotwords_length,
+                                 "config->hotwords", &options.hotwords));
+  if ((known.flags & SPECINFER_TRANSCRIBE_TRANSLATE) != 0)
+    options.task = SpeechTask::kTranslate;
+  options.has_timestamps =
+      (known.flags & SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS) == 0;
+  options.uses_previous_text =
+      (known.flags & SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT) != 0;
+  if (known.seed != 0) options.seed = known.seed;
+  if (known.progress != nullptr) {
+    options.progress = [progress = known.progress,
+                        user_data = known.progress_user_data](float fraction) {
+      return progress(user_data, fraction) == 0;
+    };
+  }
+  return request;
+}
+
+specinfer_transcription ToC(const Transcription& from) {
+  specinfer_transcription to = SPECINFER_TRANSCRIPTION_INIT;
+  to.num_segments = static_cast<uint32_t>(from.segments.size());
+  to.audio_seconds = from.audio_seconds;
+  to.encode_seconds = static_cast<double>(from.times.encode_us) * 1e-6;
+  to.decode_seconds = static_cast<double>(from.times.decode_us) * 1e-6;
+  to.language = from.language == nullptr ? "en" : from.language->code.data();
+  to.language_probability = from.language_probability;
+  to.num_tokens = static_cast<uint32_t>(from.times.num_tokens);
+  to.num_passes = static_cast<uint32_t>(from.times.num_rounds);
+  return to;
+}
+
+specinfer_segment ToC(const Segment& from) {
+  specinfer_segment to = SPECINFER_SEGMENT_INIT;
+  to.num_tokens = static_cast<uint32_t>(from.tokens.size());
+  to.start = from.start;
+  to.end = from.end;
+  to.text = from.text.data();
+  to.text_length = from.text.size();
+  to.tokens = from.tokens.data();
+  to.temperature = from.temperature;
+  to.average_log_probability = from.average_log_probability;
+  to.no_speech_probability = from.no_speech_probability;
+  to.compression_ratio = from.compression_ratio;
+  return to;
+}
+
+}  // namespace
+}  // namespace specinfer
+
+using specinfer::CheckPointer;
+using specinfer::Edge;
+
+extern "C" {
+
+specinfer_status specinfer_transcriber_create(
+    const specinfer_model* model, specinfer_transcriber** out_transcriber) {
+  return Edge([&]() -> absl::Status {
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(model, "model"));
+    SPECINFER_RETURN_IF_ERROR(CheckPointer(out_transcriber, "out_transcriber"));
+    auto handle = std::make_unique<specinfer_transcriber>();
+    SPECINFER_ASSIGN_OR_RETURN(
+        handle->transcriber, specinfer::Transcriber::Create(model->model, {}));
+    *out_transcriber = handle.release();
+    return absl::OkStatus();
+  });
+}
+
+void specinfer_transcriber_destroy(specinfer_transcriber* transcriber) {
+  delete transcriber;
+}
+
+specinfer_status specinfer_transcriber_transcribe(
+    specinfer_transcriber* transcriber, const float* samples,
+    size_t num_samples, const specinfer_transcription_config* config,
+    specinfer_transcription* out_transcription) {
+  return specinfer::TranscriberEdge(
+      transcriber, [&](specinfer_transcriber& handle) -> absl::Status {
+        SPECINFER_RETURN_IF_ERROR(
+            specinfer::CheckArray(samples, num_samples, "samples"));
+        SPECINFER_RETURN_IF_ERROR(specinfer::CheckSizedOutput(
+            out_transcription, specinfer::kTranscription));
+        SPECINFER_ASSIGN_OR_RETURN(const specinfer::Request request,
+                                   specinfer::ReadRequest(config));
+        handle.last = {};
+        SPECINFER_ASSIGN_OR_RETURN(
+            const std::vector<float> recording,
+            specinfer::ConvertRecording(
+                {samples, num_samples}, request.format,
+                *handle.transcriber->model().engine().memory));
+        SPECINFER_ASSIGN_OR_RETURN(
+            handle.last,
+            handle.transcriber->Transcribe(recording, request.options));
+        specinfer::WriteSizedStruct(specinfer::ToC(handle.last),
+                                    out_transcription);
+        return absl::OkStatus();
+      });
+}
+
+void specinfer_transcriber_cancel(specinfer_transcriber* transcriber) {
+  if (transcriber != nullptr) transcriber->transcriber->Cancel();
+}
+
+specinfer_status specinfer_transcriber_get_segment(
+    specinfer_transcriber* transcriber, size_t index,
+    specinfer_segment* out_segment) {
+  return specinfer::TranscriberEdge(
+      transcriber, [&](specinfer_transcriber& handle) -> absl::Status {
+        SPECINFER_RETURN_IF_ERROR(
+            specinfer::CheckSizedOutput(out_segment, specinfer::kSegment));
+        if (index >= handle.last.segments.size()) {
+          return absl::OutOfRangeError(absl::StrCat("segment ", index, " of ",
+                                                    handle.last.segments.size(),
+                                                    " does not exist"));
+        }
+        specinfer::WriteSizedStruct(specinfer::ToC(handle.last.segments[index]),
+                                    out_segment);
+        return absl::OkStatus();
+      });
+}
+
+}  // extern "C"
