@@ -141,6 +141,90 @@ TEST(Quantizer, CountsNoNumberAsZero) {
   EXPECT_NEAR(result[6], 0.25f, 0.001f);
 }
 
+std::vector<float> RequantizedQ8(const std::vector<float>& values) {
+  uint8_t span[kQ8SpanBytes];
+  QuantizeQ8Span(values.data(), static_cast<int64_t>(values.size()), span);
+  std::vector<float> result(values.size());
+  DequantizeRow(DType::kQ8_K, span, static_cast<int64_t>(values.size()),
+                result.data());
+  return result;
+}
+
+// A half scale is off by at most 1 in 2048, so the end is off by 1 / 16 step.
+TEST(Q8Quantizer, IsOffByAboutHalfAStepAtMost) {
+  Random random(2);
+  for (const size_t count : {1, 16, 128, 240, 256}) {
+    std::vector<float> values(count);
+    float greatest = 0.0f;
+    for (float& value : values) {
+      value = random.Uniform();
+      greatest = std::max(greatest, std::fabs(value));
+    }
+
+    const std::vector<float> result = RequantizedQ8(values);
+
+    for (size_t i = 0; i < count; ++i)
+      EXPECT_NEAR(result[i], values[i], 0.57f * greatest / 127.0f);
+  }
+}
+
+TEST(Q8Quantizer, KeepsWhatItCanHold) {
+  std::vector<float> values(255);
+  for (int i = 0; i < 255; ++i) values[i] = 0.5f * (i - 127);
+
+  EXPECT_EQ(RequantizedQ8(values), values);
+}
+
+TEST(Q8Quantizer, RoundsHalvesToEven) {
+  EXPECT_EQ(RequantizedQ8({127.0f, 0.5f, 1.5f, -2.5f}),
+            (std::vector<float>{127.0f, 0.0f, 2.0f, -2.0f}));
+}
+
+TEST(Q8Quantizer, MakesFiniteWeightsOfAnyFloats) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float odd :
+       {kInfinity, -kInfinity, std::nanf(""), 3e38f, 1e-45f, 8e6f}) {
+    for (const float value : RequantizedQ8({0.25f, odd, -0.25f}))
+      EXPECT_TRUE(std::isfinite(value)) << odd;
+  }
+  EXPECT_EQ(RequantizedQ8({1.0f, std::nanf("")})[1], 0.0f);
+}
+
+// Of a file's type, with a short span at the end and an incomplete group.
+TEST(Q8Requantize, IsTheSameOnEveryInstructionSet) {
+  constexpr int64_t kOutputs = 37, kInputs = 560;
+  for (const DType dtype : {DType::kF16, DType::kF32, DType::kBF16}) {
+    const std::vector<uint8_t> bytes =
+        RandomWeightBytes(dtype, kOutputs, kInputs, WeightKind::kHostile, 1);
+    std::vector<float> row(kInputs), expected;
+    std::vector<Token> tokens;
+    for (int64_t o = 0; o < kOutputs; ++o) {
+      DequantizeRow(dtype, bytes.data() + o * (bytes.size() / kOutputs),
+                    kInputs, row.data());
+      for (int64_t i = 0; i < kInputs; i += 256) {
+        const std::vector<float> span = RequantizedQ8(
+            {row.data() + i, row.data() + std::min(i + 256, kInputs)});
+        expected.insert(expected.end(), span.begin(), span.end());
+      }
+      tokens.push_back(static_cast<Token>(o));
+    }
+    for (const Isa isa : MachineIsas()) {
+      Workbench bench(isa, 2, {});
+      const auto table = PackWeight({.dtype = dtype,
+                                     .outputs = kOutputs,
+                                     .inputs = kInputs,
+                                     .bytes = bytes,
+                                     .name = "x",
+                                     .packed_as = DType::kQ8_K},
+                                    isa, bench.memory(), bench.executor());
+      ASSERT_TRUE(table.ok()) << table.status();
+      EXPECT_EQ(FirstDifference(bench.Embed(**table, tokens, 1.0f), expected),
+                "")
+          << IsaName(isa);
+    }
+  }
+}
+
 class RequantizeTest : public testing::TestWithParam<DType> {};
 
 std::unique_ptr<Weight> PackAsQ4(Workbench& bench, DType dtype, int64_t outputs,

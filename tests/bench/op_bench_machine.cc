@@ -13,7 +13,7 @@
 namespace specinfer::bench {
 namespace {
 
-constexpr StreamLimits kLimits = {.max_rows = 512,
+constexpr StreamLimits kLimits = {.max_rows = 1500,
                                   .max_inputs = kFeedForward,
                                   .max_vocabulary = kVocabulary,
                                   .max_heads = kHeads,
