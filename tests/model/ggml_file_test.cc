@@ -116,6 +116,13 @@ TEST_F(HuggingfaceWhisper, TakesAlignmentHeadsFromGenerationConfig) {
   EXPECT_EQ((*file)->GetNumbers("whisper.alignment_heads")->size(), 2u);
 }
 
+TEST_F(HuggingfaceWhisper, RefusesTensorsOfALayerThatIsNone) {
+  TinyWhisper model;
+  model.tensors["blk.2.ffn_norm.bias"] = model.tensors["blk.1.ffn_norm.bias"];
+  EXPECT_THAT(std::string(Open(model).status().message()),
+              HasSubstr("1 tensors more"));
+}
+
 TEST_F(HuggingfaceWhisper, RefusesAMissingTensor) {
   TinyWhisper model;
   model.tensors.erase("blk.1.cross_attn_v.bias");
