@@ -137,7 +137,8 @@ absl::Status KeyWriter::FindFamily() {
   if (family_ == nullptr) {
     return Unimplemented(
         "\"model_type\" is ", QuoteName(model_type),
-        "; this library reads llama, qwen2, qwen3, gemma3 and gemma3_text");
+        "; this library reads llama, qwen2, qwen3, gemma3, gemma3_text and "
+        "whisper");
   }
   text_config_ = FindMember(config_, "text_config");
   if (text_config_ == nullptr) text_config_ = &config_;

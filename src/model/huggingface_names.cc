@@ -3,6 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 
+#include "src/model/huggingface_whisper.h"
+
 namespace specinfer {
 namespace {
 
@@ -73,6 +75,8 @@ TensorPlace FindLayerPlace(bool has_four_norms, std::string_view name) {
 
 TensorPlace FindTensorPlace(const HuggingfaceNaming& naming,
                             std::string_view name) {
+  if (naming.architecture == "whisper")
+    return FindHuggingfaceWhisperPlace(name);
   const bool is_gemma = naming.architecture == "gemma3";
   for (const std::string_view part :
        {"vision_tower.", "multi_modal_projector.", "model.vision_tower.",

@@ -14,6 +14,7 @@
 #include "src/base/file_writer.h"
 #include "src/base/status_macros.h"
 #include "src/model/ctranslate2_file.h"
+#include "src/model/ggml_file.h"
 #include "src/model/gguf_file.h"
 #include "src/model/packed_file.h"
 #include "src/model/safetensors_file.h"
@@ -79,6 +80,7 @@ absl::StatusOr<ModelContents> ReadContents(const std::string& path,
   }
   if (IsSafetensors(bytes) || IsSafetensorsIndex(bytes))
     return ReadSafetensors(std::move(file), reader, memory);
+  if (IsGgmlWhisper(bytes)) return ReadGgmlWhisper(std::move(file), memory);
   if (IsCtranslate2(bytes))
     return ReadCtranslate2(std::move(file), reader, memory);
   const absl::string_view text(reinterpret_cast<const char*>(bytes.data()),

@@ -11,7 +11,9 @@
 
 #include "src/base/status_macros.h"
 #include "src/model/huggingface_config.h"
+#include "src/model/huggingface_whisper.h"
 #include "src/model/json_document.h"
+#include "src/model/whisper_contents.h"
 
 namespace specinfer {
 namespace {
@@ -124,7 +126,8 @@ class SafetensorsReader {
   // Reads one file of tensors; with `weight_map` it must hold what that says.
   absl::Status ReadShard(FileMapping file, const json* weight_map);
   absl::Status ReadIndexed(FileMapping index);
-  absl::Status CheckHead(const std::string& path) const;
+  // After all tensors: checks them as a whole.
+  absl::Status Finish(const std::string& path);
 
   absl::StatusOr<FileMapping> OpenBeside(const std::string& name) {
     return FileMapping::Open(folder_ + name, reader_, memory_);
@@ -144,6 +147,7 @@ class SafetensorsReader {
   ModelContents contents_;
   HuggingfaceNaming naming_;
   bool keeps_names_ = false;
+  WhisperFacts whisper_;  // of a Whisper model
 };
 
 absl::StatusOr<std::string_view> SafetensorsReader::ReadText(
@@ -184,6 +188,11 @@ absl::Status SafetensorsReader::ReadDocuments() {
     return absl::NotFoundError(ModelMessage(
         folder_ + "tokenizer.json",
         "is missing; a safetensors model needs it beside its weights"));
+  }
+  if (IsHuggingfaceWhisper(documents.config)) {
+    naming_ = {"whisper", /*is_tied=*/true};
+    SPECINFER_ASSIGN_OR_RETURN(whisper_, ReadHuggingfaceWhisper(documents));
+    return absl::OkStatus();
   }
   SPECINFER_ASSIGN_OR_RETURN(naming_,
                              AppendHuggingfaceKeys(documents, contents_));
@@ -303,7 +312,9 @@ absl::Status SafetensorsReader::ReadIndexed(FileMapping index) {
   return absl::OkStatus();
 }
 
-absl::Status SafetensorsReader::CheckHead(const std::string& path) const {
+absl::Status SafetensorsReader::Finish(const std::string& path) {
+  if (naming_.architecture == "whisper")
+    return FinishWhisper(path, whisper_, contents_);
   if (naming_.is_tied) return absl::OkStatus();
   for (const TensorRecord& tensor : contents_.tensors.span()) {
     if (tensor.name == "output.weight") return absl::OkStatus();
@@ -348,7 +359,7 @@ absl::StatusOr<ModelContents> ReadSafetensors(FileMapping file,
     SPECINFER_RETURN_IF_ERROR(
         model.ReadShard(std::move(file), /*weight_map=*/nullptr));
   }
-  SPECINFER_RETURN_IF_ERROR(model.CheckHead(path));
+  SPECINFER_RETURN_IF_ERROR(model.Finish(path));
   return model.TakeContents();
 }
 

@@ -8,6 +8,7 @@
 #include "tests/fuzz/mutator.h"
 #include "tests/fuzz/read_model.h"
 #include "tests/model/memory_files.h"
+#include "tests/model/whisper_files.h"
 
 namespace specinfer {
 namespace {
@@ -57,6 +58,35 @@ TEST(DamagedModelFile, GgufDirectoryOfTensorsIsReadOrRefused) {
   files.Put("m", whole);
 
   ExpectReadOrRefused(files, "m", "m", directory + 2000, 2, 1000);
+}
+
+TEST(DamagedModelFile, Ctranslate2IsReadOrRefused) {
+  MemoryFiles files;
+  files.Put("d/model.bin", WriteCtranslate2(TinyWhisper()).bytes());
+  files.Put("d/vocabulary.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n");
+  files.Put("d/config.json", R"({"alignment_heads": [[0, 1], [1, 0]]})");
+
+  ExpectReadOrRefused(files, "d", "d/model.bin", 8000, 4, 10000);
+  ExpectReadOrRefused(files, "d", "d/config.json", 64, 5, 1000);
+}
+
+TEST(DamagedModelFile, GgmlIsReadOrRefused) {
+  MemoryFiles files;
+  const TinyWhisper model(/*num_tokens=*/51864, /*inner_size=*/16);
+  std::string whole = WriteGgml(model, {"a", "b", "ab", "abc"});
+  files.Put("m", whole);
+
+  ExpectReadOrRefused(files, "m", "m", 4000, 6, 10000);
+}
+
+TEST(DamagedModelFile, HuggingfaceWhisperIsReadOrRefused) {
+  MemoryFiles files;
+  files.Put("d/model.safetensors", WriteHuggingface(TinyWhisper()));
+  files.Put("d/config.json", HuggingfaceConfig(TinyWhisper()));
+  files.Put("d/tokenizer.json", "{}");
+
+  ExpectReadOrRefused(files, "d", "d/model.safetensors", 8000, 7, 10000);
+  ExpectReadOrRefused(files, "d", "d/config.json", 400, 8, 1000);
 }
 
 class DamagedSafetensors : public ::testing::TestWithParam<std::string> {};

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace specinfer {
@@ -45,7 +46,8 @@ struct TinyWhisper {
            text_heads = 2, audio_heads = 1;
   std::map<std::string, TinyTensor> tensors;  // by the names of a ModelFile
 
-  explicit TinyWhisper(uint32_t num_tokens = 11) : vocabulary(num_tokens) {
+  explicit TinyWhisper(uint32_t num_tokens = 11, uint32_t inner_size = 6)
+      : vocabulary(num_tokens), feed_forward(inner_size) {
     Add("enc.conv1.weight", {hidden, mel_bins, 3});
     Add("enc.conv1.bias", {hidden});
     Add("enc.conv2.weight", {hidden, hidden, 3});
@@ -211,6 +213,128 @@ inline Ctranslate2Bytes WriteCtranslate2(const TinyWhisper& model) {
               "enc.blk." + std::to_string(i) + ".", false);
   file.Alias("decoder/projection/weight", "decoder/embeddings/weight");
   return file;
+}
+
+// A name of a ModelFile in another spelling: each of `renamings` that occurs in
+// it is replaced. The first that fits counts, so that longer ones stand first.
+inline std::string RespellName(
+    std::string name,
+    const std::vector<std::pair<std::string, std::string>>& renamings) {
+  const bool is_encoder = name.substr(0, 4) == "enc.";
+  if (is_encoder) name.erase(0, 4);
+  for (const auto& [from, to] : renamings) {
+    const size_t place = name.find(from);
+    if (place == std::string::npos) continue;
+    name.replace(place, from.size(), to);
+    break;
+  }
+  return (is_encoder ? "encoder." : "decoder.") + name;
+}
+
+// model.safetensors as Hugging Face writes it, and its config.json.
+inline std::string WriteHuggingface(const TinyWhisper& model) {
+  std::string header, data;
+  for (const auto& [name, tensor] : model.tensors) {
+    std::string to =
+        RespellName(name, {{"cross_attn_norm", "encoder_attn_layer_norm"},
+                           {"cross_attn_output", "encoder_attn.out_proj"},
+                           {"cross_attn_q", "encoder_attn.q_proj"},
+                           {"cross_attn_k", "encoder_attn.k_proj"},
+                           {"cross_attn_v", "encoder_attn.v_proj"},
+                           {"attn_norm", "self_attn_layer_norm"},
+                           {"attn_output", "self_attn.out_proj"},
+                           {"attn_q", "self_attn.q_proj"},
+                           {"attn_k", "self_attn.k_proj"},
+                           {"attn_v", "self_attn.v_proj"},
+                           {"ffn_norm", "final_layer_norm"},
+                           {"ffn_up", "fc1"},
+                           {"ffn_down", "fc2"},
+                           {"output_norm", "layer_norm"},
+                           {"token_embd", "embed_tokens"},
+                           {"position_embd", "embed_positions"}});
+    if (const size_t layer = to.find(".blk."); layer != std::string::npos)
+      to.replace(layer, 5, ".layers.");
+    std::string shape;
+    for (const uint32_t dim : tensor.shape)
+      shape += (shape.empty() ? "" : ",") + std::to_string(dim);
+    const size_t begin = data.size();
+    data += tensor.bytes();
+    header += (header.empty() ? "{" : ",") + ("\"model." + to) +
+              R"(":{"dtype":"F32","shape":[)" + shape +
+              R"(],"data_offsets":[)" + std::to_string(begin) + "," +
+              std::to_string(data.size()) + "]}";
+  }
+  header += "}";
+  return Bytes()
+      .Put<uint64_t>(header.size())
+      .Append(header)
+      .Append(data)
+      .bytes();
+}
+inline std::string HuggingfaceConfig(const TinyWhisper& model) {
+  const auto member = [](const char* key, uint32_t value) {
+    return std::string("\"") + key + "\":" + std::to_string(value) + ",";
+  };
+  return "{" + member("vocab_size", model.vocabulary) +
+         member("d_model", model.hidden) +
+         member("encoder_ffn_dim", model.feed_forward) +
+         member("decoder_ffn_dim", model.feed_forward) +
+         member("max_target_positions", model.text_context) +
+         member("max_source_positions", model.audio_context) +
+         member("decoder_layers", model.text_layers) +
+         member("encoder_layers", model.audio_layers) +
+         member("decoder_attention_heads", model.text_heads) +
+         member("encoder_attention_heads", model.audio_heads) +
+         member("num_mel_bins", model.mel_bins) +
+         R"("activation_function":"gelu","model_type":"whisper"})";
+}
+
+// whisper.cpp's container; `tokens` are texts as bytes. The model must be one
+// of 51864 to 51866 tokens, its feed-forward four times as wide as the rest.
+inline std::string WriteGgml(const TinyWhisper& model,
+                             const std::vector<std::string>& tokens,
+                             int32_t file_type = 0) {
+  Bytes file;
+  file.Put<uint32_t>(0x67676d6c);
+  for (const uint32_t size :
+       {model.vocabulary, model.audio_context, model.hidden, model.audio_heads,
+        model.audio_layers, model.text_context, model.hidden, model.text_heads,
+        model.text_layers, model.mel_bins})
+    file.Put(size);
+  file.Put(file_type).Put<int32_t>(1).Put<int32_t>(2).Append("12345678");
+  file.Put(static_cast<int32_t>(tokens.size()));
+  for (const std::string& token : tokens)
+    file.Put(static_cast<uint32_t>(token.size())).Append(token);
+  for (const auto& [name, tensor] : model.tensors) {
+    std::string to =
+        RespellName(name, {{"position_embd.weight", "positional_embedding"},
+                           {"token_embd", "token_embedding"},
+                           {"cross_attn_norm", "cross_attn_ln"},
+                           {"cross_attn_output", "cross_attn.out"},
+                           {"cross_attn_q", "cross_attn.query"},
+                           {"cross_attn_k", "cross_attn.key"},
+                           {"cross_attn_v", "cross_attn.value"},
+                           {"attn_norm", "attn_ln"},
+                           {"attn_output", "attn.out"},
+                           {"attn_q", "attn.query"},
+                           {"attn_k", "attn.key"},
+                           {"attn_v", "attn.value"},
+                           {"ffn_norm", "mlp_ln"},
+                           {"ffn_up", "mlp.0"},
+                           {"ffn_down", "mlp.2"},
+                           {"output_norm", name[0] == 'e' ? "ln_post" : "ln"}});
+    if (const size_t layer = to.find(".blk."); layer != std::string::npos)
+      to.replace(layer, 5, ".blocks.");
+    std::vector<uint32_t> shape = tensor.shape;
+    if (to == "encoder.conv1.bias" || to == "encoder.conv2.bias")
+      shape.push_back(1);
+    file.Put(static_cast<uint32_t>(shape.size()))
+        .Put(static_cast<uint32_t>(to.size()))
+        .Put<uint32_t>(0);
+    for (size_t axis = shape.size(); axis-- > 0;) file.Put(shape[axis]);
+    file.Append(to).Append(tensor.bytes());
+  }
+  return file.bytes();
 }
 
 }  // namespace specinfer
