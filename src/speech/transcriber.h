@@ -37,7 +37,6 @@ struct TranscriptionOptions {
   bool uses_previous_text = false;
   std::string initial_prompt;  // as if said before
   std::string hotwords;        // words to expect
-  Strategy strategy = Strategy::kAuto;
   uint64_t seed = 1;
   // Gets the share of the audio that is done; false cancels. May be empty.
   std::function<bool(float fraction)> progress;
@@ -69,7 +68,11 @@ class Transcriber {
  private:
   explicit Transcriber(std::unique_ptr<WindowDecoder> decoder)
       : decoder_(std::move(decoder)) {}
+  absl::Status Begin(absl::Span<const float> samples,
+                     const TranscriptionOptions& options);
   absl::Status ReadSamples(absl::Span<const float> samples);
+  // [frames, mel_bins] of a whole window; borrowed until the next call.
+  absl::Span<const float> WindowFrames(const FrameWindow& window);
   absl::Status TranscribeWindow(const FrameWindow& window,
                                 Transcription* result, int64_t* next_frame);
   absl::StatusOr<Token> FindLanguage(const TranscriptionOptions& options,

@@ -14,13 +14,14 @@ namespace specinfer {
 
 // Null where SPECINFER_MODELS has no such model.
 inline std::shared_ptr<const Model> LoadSpeechModel(
-    const std::string& name, WeightForm form = WeightForm::kDefault) {
+    const std::string& name, WeightForm form = WeightForm::kDefault,
+    int num_threads = 2) {
   const std::string path = std::string(SPECINFER_MODELS) + "/" + name;
   if (!std::filesystem::exists(path)) return nullptr;
   LoadOptions options;
   options.weight_form = form;
   absl::StatusOr<std::shared_ptr<const Model>> model =
-      Model::Load(MakeEngine("cpu", 2), path, options);
+      Model::Load(MakeEngine("cpu", num_threads), path, options);
   EXPECT_TRUE(model.ok()) << model.status();
   return model.ok() ? *model : nullptr;
 }

@@ -1,5 +1,6 @@
 #include "src/speech/transcriber.h"
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,97 @@ TEST(TranscriberTest, HearsASpeech) {
   EXPECT_EQ(result->language->code, "en");
   EXPECT_GE(result->segments.front().start, 0.0);
   EXPECT_LE(result->segments.back().end, 11.0);
+}
+
+// Whatever is heard, it is no crash, and of silence there is no text.
+TEST(TranscriberTest, SurvivesAnySound) {
+  const std::shared_ptr<const Model> model = LoadSpeechModel("whisper-tiny.en");
+  if (model == nullptr) GTEST_SKIP() << "no whisper-tiny.en";
+  const auto transcriber = Transcriber::Create(model, {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> sounds[] = {
+      {},
+      {0.5f},
+      std::vector<float>(100, 1.0f),
+      std::vector<float>(16000, 0.0f),
+      std::vector<float>(16000, nan),
+      std::vector<float>(16000, -infinity),
+      std::vector<float>(16000, 1e30f),
+      MakeNoise(40000, 1e-4),
+      MakeSquare(48000),
+  };
+  for (const std::vector<float>& sound : sounds) {
+    const auto result = (*transcriber)->Transcribe(sound, {});
+    ASSERT_TRUE(result.ok()) << result.status();
+    for (const Segment& segment : result->segments) {
+      EXPECT_LE(segment.start, segment.end);
+      EXPECT_LE(segment.end, result->audio_seconds + 0.02);
+    }
+  }
+}
+
+TEST(TranscriberTest, StopsWhereItsProgressIsRefused) {
+  const std::shared_ptr<const Model> model = LoadSpeechModel("whisper-tiny.en");
+  if (model == nullptr) GTEST_SKIP() << "no whisper-tiny.en";
+  const auto transcriber = Transcriber::Create(model, {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  TranscriptionOptions options;
+  int num_calls = 0;
+  options.progress = [&](float) { return ++num_calls < 2; };
+
+  const auto result =
+      (*transcriber)->Transcribe(MakeNoise(16000 * 100, 0.1), options);
+
+  EXPECT_TRUE(absl::IsCancelled(result.status())) << result.status();
+  EXPECT_EQ(num_calls, 2);
+}
+
+TEST(TranscriberTest, RefusesLanguagesThatTheModelLacks) {
+  const std::shared_ptr<const Model> english =
+      LoadSpeechModel("whisper-tiny.en");
+  const std::shared_ptr<const Model> all = LoadSpeechModel("whisper-base");
+  if (english == nullptr || all == nullptr)
+    GTEST_SKIP() << "no whisper-tiny.en or no whisper-base";
+  const std::vector<float> silence(16000);
+  for (const auto& [model, language] :
+       {std::pair(english, "de"), std::pair(all, "klingon")}) {
+    const auto transcriber = Transcriber::Create(model, {});
+    ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+    TranscriptionOptions options;
+    options.language = language;
+    const auto result = (*transcriber)->Transcribe(silence, options);
+    EXPECT_TRUE(absl::IsInvalidArgument(result.status())) << result.status();
+  }
+}
+
+TEST(TranscriberTest, NeedsAModelOfSpeech) {
+  const auto transcriber =
+      Transcriber::Create(LoadTiny("tiny-llama", MakeEngine()), {});
+  EXPECT_TRUE(absl::IsFailedPrecondition(transcriber.status()));
+}
+
+// Integer weights and float weights, one thread and two.
+TEST(TranscriberTest, SaysTheSameOnAnyNumberOfThreads) {
+  const std::vector<float> samples = ReadRecording("clips/jfk.wav");
+  std::vector<Token> first;
+  for (const int num_threads : {1, 2}) {
+    const std::shared_ptr<const Model> model =
+        LoadSpeechModel("whisper-tiny.en", WeightForm::kDefault, num_threads);
+    if (samples.empty() || model == nullptr)
+      GTEST_SKIP() << "no clips/jfk.wav or no whisper-tiny.en";
+    const auto transcriber = Transcriber::Create(model, {});
+    ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+    const auto result = (*transcriber)->Transcribe(samples, {});
+    ASSERT_TRUE(result.ok()) << result.status();
+    std::vector<Token> tokens;
+    for (const Segment& segment : result->segments)
+      tokens.insert(tokens.end(), segment.tokens.begin(), segment.tokens.end());
+    if (first.empty()) first = tokens;
+    EXPECT_EQ(tokens, first);
+    EXPECT_GT(tokens.size(), 20u);
+  }
 }
 
 TEST(TranscriberTest, SaysTheSameWhateverIsExpectedOrChosenToDraft) {
