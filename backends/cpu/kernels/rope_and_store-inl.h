@@ -71,15 +71,16 @@ inline void StoreF16(const float* key, const float* value, int head_dim,
   }
 }
 
-// A scale as a half float; `scale` becomes what that says.
+// A scale as a half float; `scale` becomes what that says. By whole vectors: a
+// wide load of what a narrow store has just written would wait for it.
 inline uint16_t RoundScale(float* scale) {
-  uint16_t half = 0;
-  StoreFirstHalves(
-      &half, Broadcast(*scale < kGreatestHalf ? *scale : kGreatestHalf), 1);
-  float lanes[16];
-  Store(lanes, LoadFirstHalves(&half, 1));
+  alignas(32) uint16_t halves[16];
+  StoreHalves(halves,
+              Broadcast(*scale < kGreatestHalf ? *scale : kGreatestHalf));
+  alignas(64) float lanes[16];
+  Store(lanes, LoadHalves(halves));
   *scale = lanes[0];
-  return half;
+  return halves[0];
 }
 
 inline void StoreQ8(const float* key, const float* value, int head_dim,
@@ -108,8 +109,11 @@ inline void StoreQ8(const float* key, const float* value, int head_dim,
     const int left = head_dim - first;
     QuantizeFloats(value + first, left < kScaleDims ? left : kScaleDims,
                    inverse, codes);
-    for (int d = 0; d < kScaleDims; ++d)
-      head[layout.value(first + d, lane)] = static_cast<uint8_t>(codes[d]);
+    for (int group = 0; group < kScaleDims; group += 16) {
+      uint8_t* to = head + layout.value(first + group, lane);
+      for (int d = 0; d < 16; ++d)
+        to[4 * d] = static_cast<uint8_t>(codes[group + d]);
+    }
   }
 }
 

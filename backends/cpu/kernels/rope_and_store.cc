@@ -12,26 +12,37 @@ struct Kernels {
   StoreKernel* store;
 };
 
-void TurnAndStoreRow(const RopeAndStoreArgs& args, const Kernels& kernels,
-                     int64_t row, const CachePage& page, int lane) {
+void TurnRow(const RopeAndStoreArgs& args, const Kernels& kernels,
+             int64_t row) {
   const int64_t head_dim = args.head_dim;
   float* query = Floats(args.query) + row * args.heads * head_dim;
   float* key = Floats(args.key) + row * args.kv_heads * head_dim;
-  const float* value = Floats(args.value) + row * args.kv_heads * head_dim;
-  if (args.rotary_dims > 0) {
-    const float* cos_sin = args.cos_sin.data() + row * args.rotary_dims;
-    const int num_pairs = args.rotary_dims / 2;
-    for (int head = 0; head < args.heads; ++head)
-      kernels.rope(query + head * head_dim, cos_sin, num_pairs);
-    for (int head = 0; head < args.kv_heads; ++head)
-      kernels.rope(key + head * head_dim, cos_sin, num_pairs);
-  }
+  const float* cos_sin = args.cos_sin.data() + row * args.rotary_dims;
+  const int num_pairs = args.rotary_dims / 2;
+  for (int head = 0; head < args.heads; ++head)
+    kernels.rope(query + head * head_dim, cos_sin, num_pairs);
+  for (int head = 0; head < args.kv_heads; ++head)
+    kernels.rope(key + head * head_dim, cos_sin, num_pairs);
+}
+
+// One head of all rows, then the next: neighbours in a page share cache lines,
+// and all heads of a page are more than the first cache holds.
+void StoreBlock(const RopeAndStoreArgs& args, const Kernels& kernels,
+                const RowBlock& block) {
   const size_t head_bytes =
       CacheBytesPerLayer(1, args.head_dim, args.cache_type);
-  uint8_t* page_head = Bytes(page) + args.layer_offset;
-  for (int head = 0; head < args.kv_heads; ++head, page_head += head_bytes) {
-    kernels.store(key + head * head_dim, value + head * head_dim, args.head_dim,
-                  lane, page_head);
+  for (int head = 0; head < args.kv_heads; ++head) {
+    for (int node = block.first; node < block.last; ++node) {
+      const int slot = block.sequence->num_committed + node;
+      const CachePage& page =
+          block.sequence->pages[static_cast<size_t>(slot / kPagePositions)];
+      const int64_t first =
+          (RowOf(*block.sequence, node) * args.kv_heads + head) * args.head_dim;
+      kernels.store(Floats(args.key) + first, Floats(args.value) + first,
+                    args.head_dim, slot % kPagePositions,
+                    Bytes(page) + args.layer_offset +
+                        static_cast<size_t>(head) * head_bytes);
+    }
   }
 }
 
@@ -39,8 +50,7 @@ void TurnAndStoreRow(const RopeAndStoreArgs& args, const Kernels& kernels,
 
 absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
                              TileRunner& tiles) {
-  constexpr int kRowsPerTile =
-      8;  // neighbours in a page, so their columns share cache lines
+  constexpr int kRowsPerTile = 16;
   const Kernels kernels = {args.pairing == RopePairing::kHalves
                                ? SPECINFER_PICK_KERNEL(isa, &RopeHalves)
                                : SPECINFER_PICK_KERNEL(isa, &RopeAdjacent),
@@ -50,13 +60,11 @@ absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
   return tiles.Phase(
       CountRowBlocks(args.sequences, kRowsPerTile), [&](int64_t tile, int) {
         const RowBlock block = FindRowBlock(args.sequences, kRowsPerTile, tile);
-        for (int node = block.first; node < block.last; ++node) {
-          const int slot = block.sequence->num_committed + node;
-          const CachePage& page =
-              block.sequence->pages[static_cast<size_t>(slot / kPagePositions)];
-          TurnAndStoreRow(args, kernels, RowOf(*block.sequence, node), page,
-                          slot % kPagePositions);
+        if (args.rotary_dims > 0) {
+          for (int node = block.first; node < block.last; ++node)
+            TurnRow(args, kernels, RowOf(*block.sequence, node));
         }
+        StoreBlock(args, kernels, block);
       });
 }
 
