@@ -37,11 +37,11 @@ class ModelFile {
  public:
   // `path`: a .gguf file (of a split model the first), a .safetensors file, the
   // index of a sharded safetensors model, a CTranslate2 model.bin, the folder
-  // of any of these, or a packed model. Contents decide, not endings. Everything in the files is checked before it is
-  // believed.
-  // Errors: those of FileMapping::Open; INVALID_ARGUMENT (a broken file, naming
-  // the field); UNIMPLEMENTED (a version, element type or architecture that
-  // this library does not read); RESOURCE_EXHAUSTED.
+  // of any of these, or a packed model. Contents decide, not endings.
+  // Everything in the files is checked before it is believed. Errors: those of
+  // FileMapping::Open; INVALID_ARGUMENT (a broken file, naming the field);
+  // UNIMPLEMENTED (a version, element type or architecture that this library
+  // does not read); RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<ModelFile>> Open(
       const std::string& path, const FileReader& reader, Memory& memory,
       PackedBytes packed_bytes = PackedBytes::kMapped);
