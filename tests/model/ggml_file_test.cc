@@ -28,7 +28,7 @@ class GgmlFile : public ::testing::Test {
     return Open(std::move(bytes)).status();
   }
 
-  const TinyWhisper model_{/*num_tokens=*/51864, /*inner_size=*/16};
+  const TinyWhisper model_{{.vocabulary = 51864, .feed_forward = 16}};
   const std::vector<std::string> tokens_ = {"a", " ", "\xFF", "a "};
   MemoryFiles files_;
   Memory memory_{0};

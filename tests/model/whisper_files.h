@@ -40,14 +40,17 @@ struct TinyTensor {
 };
 
 // Sizes no two of which are equal, so that none can stand for another.
-struct TinyWhisper {
+struct TinyWhisperSizes {
   uint32_t vocabulary = 11, hidden = 4, feed_forward = 6, text_context = 5,
            text_layers = 2, audio_context = 7, audio_layers = 1, mel_bins = 9,
            text_heads = 2, audio_heads = 1;
+};
+
+struct TinyWhisper : TinyWhisperSizes {
   std::map<std::string, TinyTensor> tensors;  // by the names of a ModelFile
 
-  explicit TinyWhisper(uint32_t num_tokens = 11, uint32_t inner_size = 6)
-      : vocabulary(num_tokens), feed_forward(inner_size) {
+  explicit TinyWhisper(const TinyWhisperSizes& sizes = {})
+      : TinyWhisperSizes(sizes) {
     Add("enc.conv1.weight", {hidden, mel_bins, 3});
     Add("enc.conv1.bias", {hidden});
     Add("enc.conv2.weight", {hidden, hidden, 3});

@@ -1,0 +1,172 @@
+// By a tiny network whose words are nonsense: what must hold of any.
+#include "src/speech/window_decoder.h"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "src/speech/log_mel.h"
+#include "src/speech/transcriber.h"
+#include "tests/speech/recordings.h"
+#include "tests/speech/tiny_whisper.h"
+
+namespace specinfer {
+namespace {
+
+struct Said {
+  std::vector<Token> tokens;
+  float average_log_probability = 0.0f;
+  float no_speech_probability = 0.0f;
+
+  bool operator==(const Said&) const = default;
+};
+
+class WindowDecoderTest : public ::testing::Test {
+ protected:
+  // Two seconds of noise.
+  static std::vector<float> MakeFrames(Memory& memory) {
+    auto mel = LogMel::Create(80, memory);
+    std::vector<float> frames(400 * 80);
+    mel->ComputeWindow(MakeNoise(32000, 0.5), 400, absl::MakeSpan(frames));
+    return frames;
+  }
+
+  static std::unique_ptr<WindowDecoder> MakeDecoder(
+      std::shared_ptr<const Model> model) {
+    const std::vector<float> frames = MakeFrames(*model->engine().memory);
+    FallbackOptions fallback;
+    fallback.temperatures = {0.0f, 0.7f};
+    auto decoder = WindowDecoder::Create(std::move(model), fallback, {});
+    EXPECT_TRUE(decoder.ok()) << decoder.status();
+    EXPECT_TRUE((*decoder)->Encode(frames, {}).ok());
+    return *std::move(decoder);
+  }
+
+  static Said Decode(WindowDecoder& decoder, const WindowRequest& request) {
+    const auto decoded = decoder.Decode(request, {});
+    EXPECT_TRUE(decoded.ok()) << decoded.status();
+    if (!decoded.ok()) return {};
+    return {(*decoded)->tokens, (*decoded)->average_log_probability,
+            (*decoded)->no_speech_probability};
+  }
+};
+
+TEST_F(WindowDecoderTest, SaysTheSameWhateverIsExpected) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper());
+  for (const bool has_timestamps : {true, false}) {
+    WindowRequest request;
+    request.prompt.has_timestamps = has_timestamps;
+    const Said plain = Decode(*decoder, request);
+    ASSERT_GT(plain.tokens.size(), 8u);
+    const int64_t plain_rounds = decoder->times().num_rounds;
+
+    std::vector<Token> wrong = plain.tokens;
+    for (size_t i = 2; i < wrong.size(); i += 5) wrong[i] = 65;
+    const std::vector<Token> unrelated = {65, 66, 67, 68, 69, 70};
+    for (const std::vector<Token>& expected :
+         {plain.tokens, wrong, unrelated}) {
+      request.expected = expected;
+      EXPECT_EQ(Decode(*decoder, request), plain);
+    }
+    EXPECT_LT(decoder->times().num_rounds, 4 * plain_rounds);
+  }
+}
+
+TEST_F(WindowDecoderTest, SaysTheSameOnEveryInstructionSetAndAnyThreads) {
+  const auto reference = MakeDecoder(LoadTinyWhisper("cpu-reference"));
+  const Said expected = Decode(*reference, {});
+  for (const std::string& backend : testing::CpuBackends()) {
+    for (const int num_threads : {1, 3}) {
+      const auto model = LoadTinyWhisper(backend, num_threads);
+      if (model == nullptr) continue;
+      EXPECT_EQ(Decode(*MakeDecoder(model), {}), expected) << backend;
+    }
+  }
+}
+
+TEST_F(WindowDecoderTest, KeepsToTheRules) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper());
+  const SpeechTokens& tokens = decoder->tokens();
+  const Said said = Decode(*decoder, {});
+
+  ASSERT_FALSE(said.tokens.empty());
+  ASSERT_TRUE(tokens.IsTimestamp(said.tokens[0]));
+  EXPECT_LE(tokens.Seconds(said.tokens[0]), 1.0);
+  double last = 0.0;
+  for (const Token token : said.tokens) {
+    EXPECT_TRUE(tokens.IsText(token) || tokens.IsTimestamp(token)) << token;
+    if (!tokens.IsTimestamp(token)) continue;
+    EXPECT_GE(tokens.Seconds(token), last);
+    last = tokens.Seconds(token);
+  }
+  EXPECT_LE(said.tokens.size(), 32u);  // half of the positions
+}
+
+TEST_F(WindowDecoderTest, StopsWhenItIsCancelledAndGoesOnAfterwards) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper());
+  const Said said = Decode(*decoder, {});
+  const std::atomic<bool> is_cancelled{true};
+
+  EXPECT_TRUE(absl::IsCancelled(
+      decoder->Decode({}, {.is_cancelled = &is_cancelled}).status()));
+  EXPECT_EQ(Decode(*decoder, {}), said);
+}
+
+TEST_F(WindowDecoderTest, PromptsChangeWhatIsSaidAndPassAway) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper());
+  const Said plain = Decode(*decoder, {});
+  const std::vector<Token> previous = {72, 101, 108, 108, 111};
+  WindowRequest request;
+  request.prompt.previous = previous;
+  EXPECT_NE(Decode(*decoder, request), plain);
+  EXPECT_EQ(Decode(*decoder, {}), plain);
+}
+
+TEST(TinyTranscriberTest, CoversARecordingWindowByWindow) {
+  auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  std::vector<float> done;
+  TranscriptionOptions options;
+  options.uses_previous_text = true;
+  options.initial_prompt = "Hello";
+  options.progress = [&](float fraction) {
+    done.push_back(fraction);
+    return true;
+  };
+
+  const auto result =
+      (*transcriber)->Transcribe(MakeNoise(16000 * 40, 0.3), options);
+
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_DOUBLE_EQ(result->audio_seconds, 40.0);
+  EXPECT_GE(done.size(), 2u);
+  EXPECT_EQ(done.back(), 1.0f);
+  double last = 0.0;
+  for (const Segment& segment : result->segments) {
+    EXPECT_GE(segment.start, last);
+    EXPECT_GE(segment.end, segment.start);
+    EXPECT_LE(segment.end, 40.0);
+    last = segment.start;
+  }
+}
+
+TEST(TinyTranscriberTest, IsCancelledFromAnotherThread) {
+  auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  std::thread other;
+  TranscriptionOptions options;
+  options.progress = [&](float) {
+    if (!other.joinable())
+      other = std::thread([&] { (*transcriber)->Cancel(); });
+    return true;
+  };
+  const auto result =
+      (*transcriber)->Transcribe(MakeNoise(16000 * 600, 0.3), options);
+  other.join();
+  EXPECT_TRUE(absl::IsCancelled(result.status())) << result.status();
+}
+
+}  // namespace
+}  // namespace specinfer
