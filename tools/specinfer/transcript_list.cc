@@ -17,12 +17,16 @@ std::string_view Stripped(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
 }
 
-std::string FindAudio(const std::filesystem::path& folder,
+// The audio file that the list `path` calls `name`.
+std::string FindAudio(const std::filesystem::path& path,
                       const std::string& name) {
-  for (const char* ending : {".wav", ".flac", ".ogg", ".mp3"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(folder / (name + ending), ignored))
-      return name + ending;
+  for (const std::string& stem : {name, path.stem().string() + "-" + name}) {
+    for (const char* ending : {".wav", ".flac", ".ogg", ".mp3"}) {
+      std::error_code ignored;
+      if (std::filesystem::exists(path.parent_path() / (stem + ending),
+                                  ignored))
+        return stem + ending;
+    }
   }
   return name + ".wav";
 }
@@ -36,7 +40,7 @@ bool ReadTabbed(std::string_view line, Transcript* out) {
   return !out->name.empty();
 }
 
-bool ReadSphinx(std::string_view line, const std::filesystem::path& folder,
+bool ReadSphinx(std::string_view line, const std::filesystem::path& path,
                 Transcript* out) {
   constexpr std::string_view kBegin = "<s>", kEnd = "</s>";
   const size_t open = line.rfind('(');
@@ -49,7 +53,7 @@ bool ReadSphinx(std::string_view line, const std::filesystem::path& folder,
   if (text.size() >= kEnd.size() &&
       text.substr(text.size() - kEnd.size()) == kEnd)
     text.remove_suffix(kEnd.size());
-  out->name = FindAudio(folder, std::string(name));
+  out->name = FindAudio(path, std::string(name));
   out->text = Stripped(text);
   return !name.empty();
 }
@@ -67,7 +71,7 @@ std::vector<Transcript> ReadTranscripts(const std::string& path) {
     if (content.empty()) continue;
     Transcript transcript;
     if (!ReadTabbed(line, &transcript) &&
-        !ReadSphinx(content, folder, &transcript)) {
+        !ReadSphinx(content, path, &transcript)) {
       throw Failure("file \"" + path + "\", line " + std::to_string(number) +
                     ": neither FILE<TAB>text nor <s> text </s> (NAME)");
     }

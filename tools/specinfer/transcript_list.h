@@ -14,9 +14,9 @@ struct Transcript {
 };
 
 // Each line is "FILE<TAB>text", or as CMU Sphinx writes it: "<s> text </s>
-// (NAME)", whose file is NAME.wav, .flac, .ogg or .mp3. Files are relative to
-// the folder of the list. Empty lines are passed over. Throws Failure that
-// names the line.
+// (NAME)", whose file is NAME.wav, or, as in its cards.transcription,
+// cards-NAME.wav; or with .flac, .ogg or .mp3. Files are relative to the folder
+// of the list. Empty lines are passed over. Throws Failure that names the line.
 std::vector<Transcript> ReadTranscripts(const std::string& path);
 
 }  // namespace specinfer_cli

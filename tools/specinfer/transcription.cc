@@ -99,8 +99,7 @@ Recording ReadRecording(const std::string& path) {
 
 Transcriber CreateTranscriber(const LoadedModel& loaded) {
   specinfer_transcriber* transcriber = nullptr;
-  Check(specinfer_transcriber_create(loaded.model.get(), &transcriber),
-        "model \"" + loaded.path + "\"");
+  Check(specinfer_transcriber_create(loaded.model.get(), &transcriber));
   return Transcriber(transcriber);
 }
 
