@@ -141,9 +141,10 @@ class Transcribe(unittest.TestCase):
         self.assertEqual([(s["start"], s["end"]) for s in whole["segments"]], [(0, 11)])
         for options in (["--float"], ["--language", "english"], ["--previous-text", "--seed", 7], ["--threads", 1]):
             self.assertEqual(words(self.succeed(transcribe(SPEECH, *options))), SAID, options)
-        # A prompt sets the style.
-        self.assertNotEqual(self.succeed(transcribe(SPEECH, "--no-timestamps", "--prompt", "AND SO IT IS. ASK ME, AMERICA!")),
-                            whole["text"] + "\n")
+        # What was said before, and words to expect, set the style.
+        for option in ("--prompt", "--hotwords"):
+            text = self.succeed(transcribe(SPEECH, option, "all is written in lower case, no points, my fellow americans"))
+            self.assertTrue(text.startswith("and so my fellow americans"), (option, text))
 
     @needs_model
     def test_unknown_languages_are_refused(self):
