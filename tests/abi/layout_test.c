@@ -6,6 +6,7 @@
 
 #include "specinfer.h"
 #include "specinfer/speculation.h"
+#include "specinfer/speech.h"
 
 #define SIZE(type, bytes) \
   _Static_assert(sizeof(type) == (bytes), #type " changed its size")
@@ -275,6 +276,46 @@ FIELD(specinfer_pass_time, struct_size, 0);
 FIELD(specinfer_pass_time, is_kept, 4);
 FIELD(specinfer_pass_time, num_passes, 8);
 FIELD(specinfer_pass_time, seconds, 16);
+
+SIZE(specinfer_transcription_config, 88);
+FIELD(specinfer_transcription_config, struct_size, 0);
+FIELD(specinfer_transcription_config, flags, 4);
+FIELD(specinfer_transcription_config, sample_rate, 8);
+FIELD(specinfer_transcription_config, num_channels, 12);
+FIELD(specinfer_transcription_config, language, 16);
+FIELD(specinfer_transcription_config, language_length, 24);
+FIELD(specinfer_transcription_config, initial_prompt, 32);
+FIELD(specinfer_transcription_config, initial_prompt_length, 40);
+FIELD(specinfer_transcription_config, hotwords, 48);
+FIELD(specinfer_transcription_config, hotwords_length, 56);
+FIELD(specinfer_transcription_config, seed, 64);
+FIELD(specinfer_transcription_config, progress, 72);
+FIELD(specinfer_transcription_config, progress_user_data, 80);
+
+SIZE(specinfer_transcription, 56);
+FIELD(specinfer_transcription, struct_size, 0);
+FIELD(specinfer_transcription, num_segments, 4);
+FIELD(specinfer_transcription, audio_seconds, 8);
+FIELD(specinfer_transcription, encode_seconds, 16);
+FIELD(specinfer_transcription, decode_seconds, 24);
+FIELD(specinfer_transcription, language, 32);
+FIELD(specinfer_transcription, language_probability, 40);
+FIELD(specinfer_transcription, num_tokens, 44);
+FIELD(specinfer_transcription, num_passes, 48);
+FIELD(specinfer_transcription, reserved, 52);
+
+SIZE(specinfer_segment, 64);
+FIELD(specinfer_segment, struct_size, 0);
+FIELD(specinfer_segment, num_tokens, 4);
+FIELD(specinfer_segment, start, 8);
+FIELD(specinfer_segment, end, 16);
+FIELD(specinfer_segment, text, 24);
+FIELD(specinfer_segment, text_length, 32);
+FIELD(specinfer_segment, tokens, 40);
+FIELD(specinfer_segment, temperature, 48);
+FIELD(specinfer_segment, average_log_probability, 52);
+FIELD(specinfer_segment, no_speech_probability, 56);
+FIELD(specinfer_segment, compression_ratio, 60);
 
 #endif
 

@@ -8,10 +8,9 @@
 #include "gtest/gtest.h"
 
 #include "src/backend/engine.h"
-#include "src/speech/english_normalizer.h"
-#include "src/speech/word_errors.h"
 #include "tests/speech/recordings.h"
 #include "tests/speech/speech_models.h"
+#include "tools/specinfer/english_normalizer.h"
 
 namespace specinfer {
 namespace {
@@ -33,8 +32,8 @@ TEST(TranscriberTest, HearsASpeech) {
   ASSERT_TRUE(result.ok()) << result.status();
   std::string text;
   for (const Segment& segment : result->segments) text += segment.text;
-  EXPECT_EQ(EnglishNormalizer().Normalize(text),
-            EnglishNormalizer().Normalize(kJfk));
+  const specinfer_cli::EnglishNormalizer normalizer;
+  EXPECT_EQ(normalizer.Normalize(text), normalizer.Normalize(kJfk));
   ASSERT_NE(result->language, nullptr);
   EXPECT_EQ(result->language->code, "en");
   EXPECT_GE(result->segments.front().start, 0.0);

@@ -69,6 +69,10 @@ TEST(TranscriptJson, HasTheKeysOfEveryFile) {
                        .language = "en",
                        .audio_seconds = 4.0,
                        .seconds = 1.0,
+                       .encode_seconds = 0.25,
+                       .decode_seconds = 0.5,
+                       .num_tokens = 20,
+                       .num_passes = 7,
                        .segments = OneSegment(0.5, 1.5, " Say \"hi\".")};
   file.segments.push_back(
       {.start = 1.5,
@@ -81,6 +85,8 @@ TEST(TranscriptJson, HasTheKeysOfEveryFile) {
             nlohmann::json::parse(R"([{"file": "a.wav",
                 "text": "Say \"hi\". Bye", "language": "en",
                 "audio_seconds": 4.0, "seconds": 1.0, "real_time_factor": 0.25,
+                "tokens": 20, "passes": 7,
+                "encode_seconds": 0.25, "decode_seconds": 0.5,
                 "segments": [
                   {"start": 0.5, "end": 1.5, "text": " Say \"hi\"."},
                   {"start": 1.5, "end": 2.0, "text": " Bye", "words": [

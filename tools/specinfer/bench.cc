@@ -10,6 +10,7 @@
 #include "progress_bar.h"
 #include "prompts_bench.h"
 #include "prompts_report.h"
+#include "transcripts_bench.h"
 #include "verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -110,22 +111,29 @@ void Bench(const BenchOptions& options) {
       options.num_step_tokens > 0 || !options.perplexity_file.empty() ||
       !options.row_counts.empty();
   const bool needs_prompts = !options.prompts.files.empty();
-  if (!needs_arms && !needs_prompts && !options.loads) {
+  const bool needs_transcripts = !options.transcripts.file.empty();
+  if (!needs_arms && !needs_prompts && !needs_transcripts && !options.loads) {
     throw Failure(
-        "nothing to measure: give --prompts FILE, --rows N,N, --decode N, "
-        "--prefill N, --perplexity FILE, --step N or --load");
+        "nothing to measure: give --prompts FILE, --transcripts FILE, --rows "
+        "N,N, --decode N, --prefill N, --perplexity FILE, --step N or --load");
   }
   CheckStrategies(options);
   std::vector<BenchRow> rows;
   std::vector<PromptResult> answers;
   if (options.loads) MeasureLoading(options, rows);
-  if (needs_arms || needs_prompts) {
+  if (needs_arms || needs_prompts || needs_transcripts) {
     const LoadedModel loaded = LoadModel(options.model, options.speculation);
     if (needs_arms) MeasureArms(loaded, options, rows);
     if (needs_prompts) answers = MeasurePrompts(loaded, options);
     for (BenchRow& row : PromptsRows(answers, options)) {
       PutMachine(options, GetStatistics(loaded.engine.get()), row);
       rows.push_back(std::move(row));
+    }
+    if (needs_transcripts) {
+      for (BenchRow& row : MeasureTranscripts(loaded, options)) {
+        PutMachine(options, GetStatistics(loaded.engine.get()), row);
+        rows.push_back(std::move(row));
+      }
     }
   }
   if (!options.json_file.empty()) WriteJsonLines(options.json_file, rows);
@@ -199,6 +207,11 @@ void AddBench(CLI::App& app) {
       ->capture_default_str();
   AddSpeculationOptions(*verb, options->speculation);
   AddPromptsOptions(*verb, options->prompts);
+  verb->add_option("--transcripts", options->transcripts.file,
+                   "Write down the recordings of a list (FILE<TAB>text, or "
+                   "<s> text </s> (NAME)) and count the English words that "
+                   "are wrong");
+  AddSpeechOptions(*verb, options->transcripts.speech, options->model);
   verb->add_option("--json", options->json_file,
                    "Also write one JSON object per line to this file; -: to "
                    "standard output instead of the table");

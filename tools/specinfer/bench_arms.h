@@ -12,6 +12,7 @@
 #include "measurement.h"
 #include "options.h"
 #include "prompt_list.h"
+#include "transcription.h"
 
 namespace specinfer_cli {
 
@@ -30,10 +31,17 @@ struct PromptsOptions {
   bool writes_ids = false;
 };
 
+// `bench --transcripts`.
+struct TranscriptsOptions {
+  std::string file;
+  SpeechOptions speech;
+};
+
 struct BenchOptions {
   ModelOptions model;
   SpeculationOptions speculation = {.strategy = "off"};
   PromptsOptions prompts;
+  TranscriptsOptions transcripts;
   std::vector<uint32_t> row_counts;  // each from 1 to kMaxBenchRows
   uint32_t num_decode_tokens = 0;
   uint32_t num_prefill_tokens = 0;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "prompts_report.h"
+#include "transcripts_bench.h"
 
 namespace specinfer_cli {
 namespace {
@@ -82,10 +83,14 @@ void PrintRates(const BenchRow& row) {
 }  // namespace
 
 void PrintTable(const std::vector<BenchRow>& rows) {
-  std::vector<BenchRow> passes, others;
+  std::vector<BenchRow> passes, others, prompts, transcripts;
   for (const BenchRow& row : rows) {
-    if (row["what"] == "prompts" || row["what"] == "prompt") continue;
-    (row["what"] == "rows" ? passes : others).push_back(row);
+    const std::string what = row["what"];
+    (what == "rows"                          ? passes
+     : what == "prompts" || what == "prompt" ? prompts
+     : what == "transcripts"                 ? transcripts
+                                             : others)
+        .push_back(row);
   }
   if (!passes.empty()) PrintRowsTable(passes);
   if (!passes.empty() && !others.empty()) std::printf("\n");
@@ -95,9 +100,11 @@ void PrintTable(const std::vector<BenchRow>& rows) {
     PrintRates(row);
     break;
   }
-  const bool has_prompts = passes.size() + others.size() < rows.size();
-  if (has_prompts && !(passes.empty() && others.empty())) std::printf("\n");
-  PrintPromptsTable(rows);
+  const bool has_arms = !passes.empty() || !others.empty();
+  if (!prompts.empty() && has_arms) std::printf("\n");
+  PrintPromptsTable(prompts);
+  if (!transcripts.empty() && (has_arms || !prompts.empty())) std::printf("\n");
+  if (!transcripts.empty()) PrintTranscriptsTable(transcripts);
 }
 
 }  // namespace specinfer_cli

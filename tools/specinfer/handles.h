@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "specinfer.h"
+#include "specinfer/speech.h"
 
 namespace specinfer_cli {
 
@@ -24,10 +25,14 @@ struct Destroy {
   void operator()(specinfer_session* session) const {
     specinfer_session_destroy(session);
   }
+  void operator()(specinfer_transcriber* transcriber) const {
+    specinfer_transcriber_destroy(transcriber);
+  }
 };
 using Engine = std::unique_ptr<specinfer_engine, Destroy>;
 using Model = std::unique_ptr<specinfer_model, Destroy>;
 using Session = std::unique_ptr<specinfer_session, Destroy>;
+using Transcriber = std::unique_ptr<specinfer_transcriber, Destroy>;
 
 // `num_threads` 0 and an empty `backend` leave the choice to the library;
 // without a `cache_directory` nothing is kept. Warnings go to standard error.

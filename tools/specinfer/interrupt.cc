@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "failure.h"
 
@@ -46,9 +47,17 @@ Interrupt::~Interrupt() {
 }
 
 void Interrupt::Watch(specinfer_session* session) {
+  Watch([session] { specinfer_session_cancel(session); });
+}
+
+void Interrupt::Watch(specinfer_transcriber* transcriber) {
+  Watch([transcriber] { specinfer_transcriber_cancel(transcriber); });
+}
+
+void Interrupt::Watch(std::function<void()> cancel) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  session_ = session;
-  if (session != nullptr) happened_ = false;
+  cancel_ = std::move(cancel);
+  if (cancel_) happened_ = false;
 }
 
 void Interrupt::WaitForPresses() {
@@ -59,8 +68,8 @@ void Interrupt::WaitForPresses() {
     if (num_read <= 0) return;
     const std::lock_guard<std::mutex> lock(mutex_);
     happened_ = true;
-    if (session_ != nullptr) {
-      specinfer_session_cancel(session_);
+    if (cancel_) {
+      cancel_();
     } else if (const char* hint = idle_hint_) {
       std::fputs(hint, stderr);
       std::fflush(stderr);

@@ -34,7 +34,8 @@ int FailWithVerbs(const CLI::App& app, const std::string& where) {
 }
 
 int Run(int argc, char** argv) {
-  CLI::App app("Fast text generation on this machine.", "specinfer");
+  CLI::App app("Fast text generation and speech recognition on this machine.",
+               "specinfer");
   app.set_version_flag("--version",
                        std::to_string(SPECINFER_VERSION_MAJOR) + "." +
                            std::to_string(SPECINFER_VERSION_MINOR) + "." +
@@ -42,6 +43,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   specinfer_cli::AddChat(app);
   specinfer_cli::AddGenerate(app);
+  specinfer_cli::AddTranscribe(app);
   specinfer_cli::AddTokenize(app);
   specinfer_cli::AddBench(app);
   specinfer_cli::AddInspect(app);

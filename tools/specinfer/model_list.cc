@@ -116,10 +116,15 @@ std::string FindModel(const std::string& path_or_name) {
         "model \"" + path_or_name + "\" is not in " + ModelFolder().string() +
         " yet: fetch it with `specinfer models get " + path_or_name + "`");
   }
-  throw Failure("model \"" + path_or_name +
-                "\": no such file, and no listed model has this name; there "
-                "are: " +
-                AllNames());
+  const std::filesystem::path folder = ModelFolder();
+  if (!path_or_name.empty() &&
+      std::filesystem::exists(folder / path_or_name, ignored)) {
+    return (folder / path_or_name).string();
+  }
+  throw Failure(
+      "model \"" + path_or_name + "\": no such file here or in " +
+      folder.string() +
+      ", and no listed model has this name; there are: " + AllNames());
 }
 
 }  // namespace specinfer_cli

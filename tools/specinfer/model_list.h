@@ -38,8 +38,9 @@ std::vector<std::string> PackagesOf(const ListedModel& model);
 // $SPECINFER_MODELS, else ~/.cache/specinfer/models.
 std::filesystem::path ModelFolder();
 
-// The path of a model file or folder, or of a listed model that has been
-// fetched. Throws Failure saying what to do.
+// The path of a model file or folder, of a listed model that has been fetched,
+// or of what else has this name in the folder of models. Throws Failure saying
+// what to do.
 std::string FindModel(const std::string& path_or_name);
 
 }  // namespace specinfer_cli

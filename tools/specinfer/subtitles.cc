@@ -112,14 +112,16 @@ std::string ToJson(const std::vector<TranscribedFile>& files) {
                                                {"text", segment.text}});
       if (!segment.words.empty()) entry["words"] = WordsJson(segment.words);
     }
-    const double factor =
-        file.audio_seconds > 0 ? file.seconds / file.audio_seconds : 0;
     list.push_back({{"file", file.file},
                     {"text", PlainText(file.segments)},
                     {"language", file.language},
                     {"audio_seconds", file.audio_seconds},
                     {"seconds", file.seconds},
-                    {"real_time_factor", factor},
+                    {"real_time_factor", file.RealTimeFactor()},
+                    {"tokens", file.num_tokens},
+                    {"passes", file.num_passes},
+                    {"encode_seconds", file.encode_seconds},
+                    {"decode_seconds", file.decode_seconds},
                     {"segments", std::move(segments)}});
   }
   // A file's name need not be UTF-8.

@@ -2,6 +2,7 @@
 #ifndef SPECINFER_TOOLS_SPECINFER_SUBTITLES_H_
 #define SPECINFER_TOOLS_SPECINFER_SUBTITLES_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,16 @@ struct TranscribedFile {
   std::string file;
   std::string language;  // a code, such as "en"
   double audio_seconds = 0;
-  double seconds = 0;  // of work, without loading the model
+  double seconds = 0;         // of work, without loading the model
+  double encode_seconds = 0;  // of these: sound to what the decoder attends to
+  double decode_seconds = 0;  // of these: that to text
+  uint32_t num_tokens = 0;    // of all tries
+  uint32_t num_passes = 0;    // of the decoder, for these
   std::vector<TranscribedSegment> segments;
+
+  double RealTimeFactor() const {
+    return audio_seconds > 0 ? seconds / audio_seconds : 0;
+  }
 };
 
 // The segments' texts, one after the other, without outer white space.
@@ -41,7 +50,8 @@ std::string ToSrt(const std::vector<TranscribedSegment>& segments);
 std::string ToWebVtt(const std::vector<TranscribedSegment>& segments);
 
 // An array with one object per file: file, text, language, audio_seconds,
-// seconds, real_time_factor, segments (start, end, text, words). A segment has
+// seconds, real_time_factor, tokens, passes, encode_seconds, decode_seconds,
+// segments (start, end, text, words). A segment has
 // words (start, end, probability, text) where it was given any. Ends with a
 // line end.
 std::string ToJson(const std::vector<TranscribedFile>& files);

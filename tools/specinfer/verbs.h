@@ -9,6 +9,7 @@ namespace specinfer_cli {
 
 void AddChat(CLI::App& app);
 void AddGenerate(CLI::App& app);
+void AddTranscribe(CLI::App& app);
 void AddTokenize(CLI::App& app);
 void AddBench(CLI::App& app);
 void AddInspect(CLI::App& app);

@@ -1,14 +1,13 @@
 // English number words as digits.
-#ifndef SPECINFER_SRC_SPEECH_ENGLISH_NUMBERS_H_
-#define SPECINFER_SRC_SPEECH_ENGLISH_NUMBERS_H_
+#ifndef SPECINFER_TOOLS_SPECINFER_ENGLISH_NUMBERS_H_
+#define SPECINFER_TOOLS_SPECINFER_ENGLISH_NUMBERS_H_
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
-
-namespace specinfer {
+namespace specinfer_cli {
 
 // As EnglishNumberNormalizer of openai/whisper, normalizers/english.py, quirks
 // included: "twenty-one hundred and five dollars" (without its hyphen) becomes
@@ -50,9 +49,9 @@ class EnglishNumbers {
 
   std::string Preprocess(std::string_view text) const;
 
-  absl::flat_hash_map<std::string, Word> words_;
+  std::unordered_map<std::string, Word> words_;
 };
 
-}  // namespace specinfer
+}  // namespace specinfer_cli
 
-#endif  // SPECINFER_SRC_SPEECH_ENGLISH_NUMBERS_H_
+#endif  // SPECINFER_TOOLS_SPECINFER_ENGLISH_NUMBERS_H_

@@ -1,15 +1,23 @@
-#include "src/speech/english_numbers.h"
+#include "english_numbers.h"
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
-#include "src/base/text.h"
-#include "src/speech/decimal_text.h"
-#include "src/speech/english_characters.h"
+#include "decimal_text.h"
+#include "english_characters.h"
 
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
+
+// One after the other.
+template <typename... Parts>
+std::string Cat(const Parts&... parts) {
+  std::string text;
+  (text.append(parts), ...);
+  return text;
+}
 
 constexpr std::string_view kCurrencySymbols[] = {"-", "+", "£", "€", "$", "¢"};
 
@@ -87,7 +95,7 @@ void EnglishNumbers::Add(std::string_view text, const Word& word) {
 }
 
 const EnglishNumbers::Word* EnglishNumbers::Find(std::string_view text) const {
-  const auto word = words_.find(ToAbsl(text));
+  const auto word = words_.find(std::string(text));
   return word == words_.end() ? nullptr : &word->second;
 }
 
@@ -102,7 +110,7 @@ bool EnglishNumbers::IsKind(std::string_view text, Kind kind) const {
 class NumberReader {
  public:
   NumberReader(const EnglishNumbers& numbers,
-               absl::Span<const std::string_view> words)
+               std::span<const std::string_view> words)
       : numbers_(numbers), words_(words) {}
 
   std::string Read() {
@@ -207,7 +215,7 @@ class NumberReader {
   // "three", "third", "thirty", "thirties": added where the number ends in
   // zeros enough, else appended.
   void ReadSmall(const Word& word) {
-    const std::string digits = Cat(word.value);
+    const std::string digits = std::to_string(word.value);
     std::string number = digits;
     bool becomes_text = false;
     if (value_.has_value()) {
@@ -264,7 +272,7 @@ class NumberReader {
       if (is_decimal || NextIsNumber()) AppendText(".");
     } else if (numbers_.IsKind(next_, Kind::kOne) ||
                numbers_.IsKind(next_, Kind::kZero)) {
-      const std::string digits = Cat(numbers_.Find(next_)->value);
+      const std::string digits = std::to_string(numbers_.Find(next_)->value);
       AppendText(current_ == "double" ? Cat(digits, digits)
                                       : Cat(digits, digits, digits));
       skips_next_ = true;
@@ -274,7 +282,7 @@ class NumberReader {
   }
 
   const EnglishNumbers& numbers_;
-  const absl::Span<const std::string_view> words_;
+  const std::span<const std::string_view> words_;
   std::string_view previous_, current_, next_;
   bool skips_next_ = false;
   std::string_view prefix_;           // of the next output
@@ -314,4 +322,4 @@ std::string EnglishNumbers::Digits(std::string_view text) const {
   return TidyNumbers(NumberReader(*this, words).Read());
 }
 
-}  // namespace specinfer
+}  // namespace specinfer_cli

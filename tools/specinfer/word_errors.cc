@@ -1,17 +1,17 @@
-#include "src/speech/word_errors.h"
+#include "word_errors.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace specinfer {
+namespace specinfer_cli {
 
 double WordErrors::rate() const {
   return static_cast<double>(total()) /
          static_cast<double>(std::max<int64_t>(num_reference_words, 1));
 }
 
-WordErrors CountWordErrors(absl::Span<const std::string> reference,
-                           absl::Span<const std::string> hypothesis) {
+WordErrors CountWordErrors(std::span<const std::string> reference,
+                           std::span<const std::string> hypothesis) {
   // The best way from a prefix of the reference to a prefix of the hypothesis.
   const auto better = [](const WordErrors& a, const WordErrors& b) {
     return b.total() < a.total() ? b : a;
@@ -36,4 +36,4 @@ WordErrors CountWordErrors(absl::Span<const std::string> reference,
   return row.back();
 }
 
-}  // namespace specinfer
+}  // namespace specinfer_cli

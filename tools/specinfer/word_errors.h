@@ -1,13 +1,12 @@
 // Word error rate: how far a transcript is from what was said.
-#ifndef SPECINFER_SRC_SPEECH_WORD_ERRORS_H_
-#define SPECINFER_SRC_SPEECH_WORD_ERRORS_H_
+#ifndef SPECINFER_TOOLS_SPECINFER_WORD_ERRORS_H_
+#define SPECINFER_TOOLS_SPECINFER_WORD_ERRORS_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 
-#include "absl/types/span.h"
-
-namespace specinfer {
+namespace specinfer_cli {
 
 // Of a shortest way from the reference to the hypothesis.
 struct WordErrors {
@@ -23,9 +22,9 @@ struct WordErrors {
 
 // Words are equal where their bytes are. Takes time and memory in the product
 // of both lengths.
-WordErrors CountWordErrors(absl::Span<const std::string> reference,
-                           absl::Span<const std::string> hypothesis);
+WordErrors CountWordErrors(std::span<const std::string> reference,
+                           std::span<const std::string> hypothesis);
 
-}  // namespace specinfer
+}  // namespace specinfer_cli
 
-#endif  // SPECINFER_SRC_SPEECH_WORD_ERRORS_H_
+#endif  // SPECINFER_TOOLS_SPECINFER_WORD_ERRORS_H_

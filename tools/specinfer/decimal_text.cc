@@ -1,10 +1,10 @@
-#include "src/speech/decimal_text.h"
+#include "decimal_text.h"
 
 #include <algorithm>
 
-#include "src/speech/english_characters.h"
+#include "english_characters.h"
 
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
 
 bool IsDigits(std::string_view text) {
@@ -69,4 +69,4 @@ std::string MultiplyThousands(std::string_view number, int power) {
   return WithoutLeadingZeros(AddDecimals(before, product));
 }
 
-}  // namespace specinfer
+}  // namespace specinfer_cli

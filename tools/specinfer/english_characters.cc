@@ -1,15 +1,40 @@
-#include "src/speech/english_characters.h"
+#include "english_characters.h"
 
 #include <algorithm>
 
-#include "src/base/text.h"
-#include "src/speech/english_tables.h"
-#include "src/text/utf8.h"
+#include "english_tables.h"
 
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
 
-bool IsIn(absl::Span<const CodePointRange> ranges, char32_t character) {
+struct Character {
+  char32_t code_point;
+  size_t num_bytes;  // 0: there is no well-formed character
+};
+
+// The first of UTF-8 that may be ill-formed (RFC 3629).
+Character ReadCharacter(std::string_view text) {
+  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const auto byte = [text](size_t i) {
+    return static_cast<char32_t>(static_cast<unsigned char>(text[i]));
+  };
+  if (byte(0) < 0x80) return {byte(0), 1};
+  const size_t num_bytes = byte(0) >= 0xF0 ? 4 : byte(0) >= 0xE0 ? 3 : 2;
+  if (byte(0) < 0xC0 || byte(0) >= 0xF8 || text.size() < num_bytes)
+    return {0, 0};
+  char32_t code_point = byte(0) & (0x7Fu >> num_bytes);
+  for (size_t i = 1; i < num_bytes; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {0, 0};
+    code_point = code_point << 6 | (byte(i) & 0x3F);
+  }
+  const bool is_surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
+  if (code_point < kSmallest[num_bytes] || code_point > 0x10FFFF ||
+      is_surrogate)
+    return {0, 0};
+  return {code_point, num_bytes};
+}
+
+bool IsIn(std::span<const CodePointRange> ranges, char32_t character) {
   const auto range = std::upper_bound(
       ranges.begin(), ranges.end(), character,
       [](char32_t c, const CodePointRange& r) { return c < r.first; });
@@ -21,10 +46,8 @@ bool IsWordCharacter(std::string_view text, size_t place) {
   const char c = text[place];
   if (static_cast<unsigned char>(c) < 0x80)
     return IsLetter(c) || IsDigit(c) || c == '_' || (c >= 'A' && c <= 'Z');
-  const Utf8Step step = FirstUtf8Step(text.substr(place));
-  if (step.kind != Utf8Step::Kind::kCharacter) return false;
-  const char32_t character =
-      DecodeUtf8Character(text.substr(place, step.num_bytes));
+  const auto [character, num_bytes] = ReadCharacter(text.substr(place));
+  if (num_bytes == 0) return false;
   // Symbols that stay, and punctuation that becomes periods.
   const bool is_kept_symbol = character == 0xA2 || character == 0xA3 ||
                               character == 0x20AC || character == 0x2122 ||
@@ -120,8 +143,7 @@ std::string ReplaceAll(std::string_view text, Replacement replace) {
 }  // namespace
 
 size_t CharacterBytes(std::string_view text, size_t place) {
-  const Utf8Step step = FirstUtf8Step(text.substr(place));
-  return step.kind == Utf8Step::Kind::kCharacter ? step.num_bytes : 1;
+  return std::max<size_t>(ReadCharacter(text.substr(place)).num_bytes, 1);
 }
 
 std::string_view PlainCharacter(std::string_view character) {
@@ -131,8 +153,8 @@ std::string_view PlainCharacter(std::string_view character) {
                            !(c >= 'A' && c <= 'Z');
     return is_symbol ? " " : character;
   }
-  if (FirstUtf8Step(character).kind != Utf8Step::Kind::kCharacter) return " ";
-  const char32_t code_point = DecodeUtf8Character(character);
+  const auto [code_point, num_bytes] = ReadCharacter(character);
+  if (num_bytes == 0) return " ";
   if (IsIn(Marks(), code_point)) return "";
   return IsIn(Symbols(), code_point) ? " " : character;
 }
@@ -214,4 +236,4 @@ std::string TidyNumbers(std::string_view text) {
                     SpellOne);
 }
 
-}  // namespace specinfer
+}  // namespace specinfer_cli

@@ -1,13 +1,13 @@
 // Numbers of any length, written in decimal digits.
-#ifndef SPECINFER_SRC_SPEECH_DECIMAL_TEXT_H_
-#define SPECINFER_SRC_SPEECH_DECIMAL_TEXT_H_
+#ifndef SPECINFER_TOOLS_SPECINFER_DECIMAL_TEXT_H_
+#define SPECINFER_TOOLS_SPECINFER_DECIMAL_TEXT_H_
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace specinfer {
+namespace specinfer_cli {
 
 // Digits, and perhaps a point and digits.
 bool IsDecimal(std::string_view text);
@@ -24,6 +24,6 @@ std::string AddDecimals(std::string_view a, std::string_view b);
 // The last three digits times 10^power, added to the rest.
 std::string MultiplyThousands(std::string_view number, int power);
 
-}  // namespace specinfer
+}  // namespace specinfer_cli
 
-#endif  // SPECINFER_SRC_SPEECH_DECIMAL_TEXT_H_
+#endif  // SPECINFER_TOOLS_SPECINFER_DECIMAL_TEXT_H_

@@ -1,14 +1,11 @@
-#include "src/speech/english_normalizer.h"
+#include "english_normalizer.h"
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
+#include "english_characters.h"
+#include "english_tables.h"
 
-#include "src/speech/english_characters.h"
-#include "src/speech/english_tables.h"
-#include "src/text/utf8.h"
-
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
 
 constexpr std::string_view kKeptSymbols[] = {".", "%", "$", "¢", "€", "£"};
@@ -223,7 +220,7 @@ std::string WithSingleSpaces(std::string_view text) {
 
 // Reads "key:value|…".
 void FillMap(std::string_view table,
-             absl::flat_hash_map<std::string_view, std::string_view>* map) {
+             std::unordered_map<std::string_view, std::string_view>* map) {
   while (!table.empty()) {
     const size_t colon = table.find(':');
     const size_t bar = table.find('|', colon);
@@ -242,7 +239,9 @@ EnglishNormalizer::EnglishNormalizer() {
 
 std::string EnglishNormalizer::Normalize(std::string_view text) const {
   std::string words(text);
-  absl::AsciiStrToLower(&words);
+  for (char& c : words) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
   words = WithoutBrackets(words);
   words = WithoutFillers(words);
   words = JoinApostrophes(words);
@@ -287,4 +286,4 @@ std::string EnglishNormalizer::AmericanSpelling(std::string_view text) const {
   return out;
 }
 
-}  // namespace specinfer
+}  // namespace specinfer_cli

@@ -1,21 +1,20 @@
 // What the English normaliser knows of spellings and of characters beyond
 // ASCII.
-#ifndef SPECINFER_SRC_SPEECH_ENGLISH_TABLES_H_
-#define SPECINFER_SRC_SPEECH_ENGLISH_TABLES_H_
+#ifndef SPECINFER_TOOLS_SPECINFER_ENGLISH_TABLES_H_
+#define SPECINFER_TOOLS_SPECINFER_ENGLISH_TABLES_H_
 
+#include <span>
 #include <string_view>
 
-#include "absl/types/span.h"
-
-namespace specinfer {
+namespace specinfer_cli {
 
 struct CodePointRange {
   char32_t first, last;
 };
 
 // Ascending. Become a space; vanish.
-absl::Span<const CodePointRange> Symbols();
-absl::Span<const CodePointRange> Marks();
+std::span<const CodePointRange> Symbols();
+std::span<const CodePointRange> Marks();
 
 // "É:e|…": Latin letters of either case, and compatibility characters, in plain
 // lower case.
@@ -24,6 +23,6 @@ std::string_view PlainLetters();
 // "accessorise:accessorize|…"
 std::string_view AmericanSpellings();
 
-}  // namespace specinfer
+}  // namespace specinfer_cli
 
-#endif  // SPECINFER_SRC_SPEECH_ENGLISH_TABLES_H_
+#endif  // SPECINFER_TOOLS_SPECINFER_ENGLISH_TABLES_H_

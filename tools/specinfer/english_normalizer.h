@@ -1,17 +1,16 @@
 // English text as word error rates compare it: without what two people would
 // write differently for the same words.
-#ifndef SPECINFER_SRC_SPEECH_ENGLISH_NORMALIZER_H_
-#define SPECINFER_SRC_SPEECH_ENGLISH_NORMALIZER_H_
+#ifndef SPECINFER_TOOLS_SPECINFER_ENGLISH_NORMALIZER_H_
+#define SPECINFER_TOOLS_SPECINFER_ENGLISH_NORMALIZER_H_
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "english_numbers.h"
 
-#include "src/speech/english_numbers.h"
-
-namespace specinfer {
+namespace specinfer_cli {
 
 // OpenAI's EnglishTextNormalizer (openai/whisper, normalizers/english.py):
 // lower case; nothing in brackets and no "hmm"; contractions and titles in
@@ -37,10 +36,10 @@ class EnglishNormalizer {
   std::string AmericanSpelling(std::string_view text) const;
 
   const EnglishNumbers numbers_;
-  absl::flat_hash_map<std::string_view, std::string_view> letters_;
-  absl::flat_hash_map<std::string_view, std::string_view> spellings_;
+  std::unordered_map<std::string_view, std::string_view> letters_;
+  std::unordered_map<std::string_view, std::string_view> spellings_;
 };
 
-}  // namespace specinfer
+}  // namespace specinfer_cli
 
-#endif  // SPECINFER_SRC_SPEECH_ENGLISH_NORMALIZER_H_
+#endif  // SPECINFER_TOOLS_SPECINFER_ENGLISH_NORMALIZER_H_

@@ -1,4 +1,4 @@
-#include "src/speech/word_errors.h"
+#include "tools/specinfer/word_errors.h"
 
 #include <string>
 #include <vector>
@@ -6,7 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
 
 WordErrors Count(const std::string& reference, const std::string& hypothesis) {
@@ -39,4 +39,4 @@ TEST(WordErrorsTest, MayExceedOne) {
 }
 
 }  // namespace
-}  // namespace specinfer
+}  // namespace specinfer_cli

@@ -1,13 +1,13 @@
 // Characters and words of English text, as the normaliser's patterns mean them.
-#ifndef SPECINFER_SRC_SPEECH_ENGLISH_CHARACTERS_H_
-#define SPECINFER_SRC_SPEECH_ENGLISH_CHARACTERS_H_
+#ifndef SPECINFER_TOOLS_SPECINFER_ENGLISH_CHARACTERS_H_
+#define SPECINFER_TOOLS_SPECINFER_ENGLISH_CHARACTERS_H_
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace specinfer {
+namespace specinfer_cli {
 
 inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 inline bool IsLetter(char c) { return c >= 'a' && c <= 'z'; }
@@ -36,6 +36,6 @@ std::string SeparateDigits(std::string_view text);
 // "$2 and ¢7" is "$2.07", "$0.07" is "¢7", and a lone 1 is "one".
 std::string TidyNumbers(std::string_view text);
 
-}  // namespace specinfer
+}  // namespace specinfer_cli
 
-#endif  // SPECINFER_SRC_SPEECH_ENGLISH_CHARACTERS_H_
+#endif  // SPECINFER_TOOLS_SPECINFER_ENGLISH_CHARACTERS_H_

@@ -2,9 +2,9 @@
 // (whisper/normalizers; MIT licence, Copyright (c) 2022 OpenAI), in order. The
 // letters and symbols are what its remove_symbols_and_diacritics makes of lower
 // case, by Unicode 15.
-#include "src/speech/english_tables.h"
+#include "english_tables.h"
 
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
 
 constexpr CodePointRange kSymbols[] = {
@@ -28,9 +28,9 @@ constexpr CodePointRange kMarks[] = {
 
 }  // namespace
 
-absl::Span<const CodePointRange> Symbols() { return kSymbols; }
+std::span<const CodePointRange> Symbols() { return kSymbols; }
 
-absl::Span<const CodePointRange> Marks() { return kMarks; }
+std::span<const CodePointRange> Marks() { return kMarks; }
 
 std::string_view PlainLetters() {
   return
@@ -745,4 +745,4 @@ std::string_view AmericanSpellings() {
   // clang-format on
 }
 
-}  // namespace specinfer
+}  // namespace specinfer_cli

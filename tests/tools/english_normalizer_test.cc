@@ -1,4 +1,4 @@
-#include "src/speech/english_normalizer.h"
+#include "tools/specinfer/english_normalizer.h"
 
 #include <fstream>
 #include <random>
@@ -8,11 +8,11 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "src/speech/decimal_text.h"
-#include "src/speech/word_errors.h"
+#include "tools/specinfer/decimal_text.h"
+#include "tools/specinfer/word_errors.h"
 #include <nlohmann/json.hpp>
 
-namespace specinfer {
+namespace specinfer_cli {
 namespace {
 
 using testing::ElementsAre;
@@ -75,4 +75,4 @@ TEST(DecimalText, AddsAndMultipliesAnyLength) {
 }
 
 }  // namespace
-}  // namespace specinfer
+}  // namespace specinfer_cli

@@ -1,0 +1,117 @@
+// transcribe: audio files to text, subtitles or JSON.
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audio_file.h"
+#include "failure.h"
+#include "file_text.h"
+#include "transcription.h"
+#include "verbs.h"
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+namespace specinfer_cli {
+namespace {
+
+struct TranscribeOptions {
+  ModelOptions model;
+  SpeechOptions speech;
+  std::vector<std::string> files;
+  std::string output_file = "-";
+  bool prints_json = false;
+  bool prints_srt = false;
+  bool prints_vtt = false;
+
+  bool PrintsText() const { return !prints_json && !prints_srt && !prints_vtt; }
+};
+
+// What can be known before the model is loaded.
+void CheckOptions(const TranscribeOptions& options) {
+  if (options.prints_json + options.prints_srt + options.prints_vtt > 1)
+    throw Failure("give one of --json, --srt and --vtt, not several");
+  if ((options.prints_srt || options.prints_vtt) && options.files.size() > 1)
+    throw Failure(
+        "subtitles are of one file: with --srt and --vtt give one FILE");
+  for (const std::string& path : options.files) AudioFile{path};
+}
+
+std::string TextOf(const TranscribedFile& file, bool has_header) {
+  return (has_header ? "==> " + file.file + " <==\n" : "") +
+         PlainText(file.segments) + "\n";
+}
+
+std::string Format(const std::vector<TranscribedFile>& files,
+                   const TranscribeOptions& options) {
+  if (options.prints_json) return ToJson(files);
+  if (options.prints_srt) return ToSrt(files.front().segments);
+  if (options.prints_vtt) return ToWebVtt(files.front().segments);
+  std::string text;
+  for (const TranscribedFile& file : files)
+    text += TextOf(file, files.size() > 1);
+  return text;
+}
+
+void PrintSpeed(const TranscribedFile& file) {
+  if (!isatty(STDERR_FILENO) || !isatty(STDOUT_FILENO)) return;
+  std::fprintf(stderr, "[%.1f s in %.2f s, real-time factor %.3f, %s]\n",
+               file.audio_seconds, file.seconds, file.RealTimeFactor(),
+               file.language.c_str());
+}
+
+void TranscribeFiles(const TranscribeOptions& options) {
+  CheckOptions(options);
+  const LoadedModel loaded = LoadModel(options.model);
+  const Transcriber transcriber = CreateTranscriber(loaded);
+  const bool is_streaming = options.PrintsText() && options.output_file == "-";
+  std::vector<TranscribedFile> files;
+  Interrupt interrupt;
+  interrupt.Watch(transcriber.get());
+  for (const std::string& path : options.files) {
+    files.push_back(Transcribe(transcriber.get(), ReadRecording(path),
+                               options.speech, interrupt));
+    if (is_streaming)
+      WriteFile("-", TextOf(files.back(), options.files.size() > 1));
+    PrintSpeed(files.back());
+  }
+  if (!is_streaming) WriteFile(options.output_file, Format(files, options));
+}
+
+}  // namespace
+
+void AddTranscribe(CLI::App& app) {
+  auto options = std::make_shared<TranscribeOptions>();
+  CLI::App* verb = app.add_subcommand("transcribe", "What is said, as text");
+  AddModelOptions(*verb, options->model);
+  options->model.model = kDefaultSpeechModel;
+  verb->get_option("--model")->capture_default_str();
+  AddSpeechOptions(*verb, options->speech, options->model);
+  verb->add_option("FILE", options->files, "Audio: WAV, FLAC, Ogg, MP3")
+      ->required();
+  verb->add_flag("--translate", options->speech.translates,
+                 "Write English, whatever is spoken");
+  verb->add_option("--prompt", options->speech.initial_prompt,
+                   "As if it had been said before: names, spelling, style");
+  verb->add_option("--hotwords", options->speech.hotwords,
+                   "Words to expect anywhere");
+  verb->add_flag("--previous-text", options->speech.uses_previous_text,
+                 "What was said prompts what follows: helps with names, and "
+                 "carries mistakes along");
+  verb->add_option("--seed", options->speech.seed,
+                   "Of tries at higher temperatures");
+  verb->add_flag("--json", options->prints_json,
+                 "Print an array with one object per file: text, segments, "
+                 "times");
+  verb->add_flag("--srt", options->prints_srt, "Print SubRip subtitles");
+  verb->add_flag("--vtt", options->prints_vtt, "Print WebVTT subtitles");
+  verb->add_option("-o,--output", options->output_file,
+                   "Write to this file; -: standard output")
+      ->capture_default_str();
+  verb->callback([options] { TranscribeFiles(*options); });
+}
+
+}  // namespace specinfer_cli

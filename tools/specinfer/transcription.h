@@ -1,0 +1,54 @@
+// Recordings through the C API's transcriber, for `transcribe` and
+// `bench --transcripts`.
+#ifndef SPECINFER_TOOLS_SPECINFER_TRANSCRIPTION_H_
+#define SPECINFER_TOOLS_SPECINFER_TRANSCRIPTION_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "handles.h"
+#include "interrupt.h"
+#include "options.h"
+#include "subtitles.h"
+#include <CLI/App.hpp>
+
+namespace specinfer_cli {
+
+inline constexpr char kDefaultSpeechModel[] = "whisper-base";
+
+struct SpeechOptions {
+  std::string language;  // empty: told by the sound
+  std::string initial_prompt;
+  std::string hotwords;
+  uint64_t seed = 0;
+  bool translates = false;
+  bool has_no_timestamps = false;
+  bool uses_previous_text = false;
+};
+// --language, --no-timestamps, and --float, a flag of the model.
+void AddSpeechOptions(CLI::App& verb, SpeechOptions& options,
+                      ModelOptions& model);
+
+// A whole audio file.
+struct Recording {
+  std::string path;
+  uint32_t sample_rate = 0;
+  uint32_t num_channels = 0;
+  std::vector<float> samples;  // interleaved
+};
+// Throws Failure.
+Recording ReadRecording(const std::string& path);
+
+Transcriber CreateTranscriber(const LoadedModel& loaded);
+
+// With a progress bar on a terminal. Throws Failure; with exit status 130 where
+// Ctrl-C ended it.
+TranscribedFile Transcribe(specinfer_transcriber* transcriber,
+                           const Recording& recording,
+                           const SpeechOptions& options,
+                           const Interrupt& interrupt);
+
+}  // namespace specinfer_cli
+
+#endif  // SPECINFER_TOOLS_SPECINFER_TRANSCRIPTION_H_
