@@ -72,7 +72,7 @@ TEST(DamagedModelFile, Ctranslate2IsReadOrRefused) {
 
 TEST(DamagedModelFile, GgmlIsReadOrRefused) {
   MemoryFiles files;
-  const TinyWhisper model(/*num_tokens=*/51864, /*inner_size=*/16);
+  const TinyWhisper model({.vocabulary = 51864, .feed_forward = 16});
   std::string whole = WriteGgml(model, {"a", "b", "ab", "abc"});
   files.Put("m", whole);
 
