@@ -79,9 +79,10 @@ typedef struct specinfer_transcription {
 /* Writes down a recording: interleaved samples, silent at 0 and loudest at -1
  * and 1. Samples that are not finite are taken as 0. On failure the last
  * recording's segments are gone.
- * Errors: INVALID_ARGUMENT (language, flags, a number of samples that is no
- * multiple of the channels), UNIMPLEMENTED (another rate than 16,000 in a build
- * without a resampler), CANCELLED, RESOURCE_EXHAUSTED. */
+ * Errors: INVALID_ARGUMENT (language, flags, translation by a model of English
+ * alone, a number of samples that is no multiple of the channels),
+ * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
+ * CANCELLED, RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_transcriber_transcribe(
     specinfer_transcriber* transcriber, const float* samples,
     size_t num_samples, const specinfer_transcription_config* config,

@@ -85,6 +85,11 @@ absl::StatusOr<Token> Transcriber::FindLanguage(
     const TranscriptionOptions& options, Transcription* result) {
   const SpeechTokens& tokens = decoder_->tokens();
   if (!tokens.is_multilingual()) {
+    if (options.task == SpeechTask::kTranslate) {
+      return absl::InvalidArgumentError(
+          "this model knows English alone and translates nothing; take a "
+          "multilingual one");
+    }
     if (options.language.empty() || options.language == "en" ||
         options.language == "english")
       return -1;

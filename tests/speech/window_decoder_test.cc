@@ -152,6 +152,15 @@ TEST(TinyTranscriberTest, CoversARecordingWindowByWindow) {
   }
 }
 
+TEST(TinyTranscriberTest, OfEnglishAloneTranslatesNothing) {
+  auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  TranscriptionOptions options;
+  options.task = SpeechTask::kTranslate;
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      (*transcriber)->Transcribe(MakeNoise(16000, 0.3), options).status()));
+}
+
 TEST(TinyTranscriberTest, IsCancelledFromAnotherThread) {
   auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
   ASSERT_TRUE(transcriber.ok()) << transcriber.status();
