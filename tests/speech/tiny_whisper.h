@@ -43,7 +43,7 @@ inline std::vector<std::string> TinyWhisperVocabulary() {
         "<|notimestamps|>"})
     tokens.push_back(name);
   for (int i = 0; i <= 1500; ++i) {
-    char name[16];
+    char name[32];
     std::snprintf(name, sizeof(name), "<|%d.%02d|>", i / 50, i % 50 * 2);
     tokens.push_back(name);
   }
