@@ -80,7 +80,8 @@ typedef struct specinfer_transcription {
  * and 1. Samples that are not finite are taken as 0. On failure the last
  * recording's segments are gone.
  * Errors: INVALID_ARGUMENT (language, flags, translation by a model of English
- * alone, a number of samples that is no multiple of the channels),
+ * alone, more than 24 hours, a number of samples that is no multiple of the
+ * channels),
  * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
  * CANCELLED, RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_transcriber_transcribe(

@@ -17,10 +17,10 @@ constexpr uint32_t kFlags =
     SPECINFER_MODEL_COPY | SPECINFER_MODEL_DRAFT | SPECINFER_MODEL_FLOAT;
 constexpr size_t kMaxPathBytes = 4096;
 
-WeightForm FormOf(uint32_t flags) {
+std::optional<WeightForm> FormOf(uint32_t flags) {
   if ((flags & SPECINFER_MODEL_DRAFT) != 0) return WeightForm::kForDrafting;
-  return (flags & SPECINFER_MODEL_FLOAT) != 0 ? WeightForm::kAsFiled
-                                              : WeightForm::kDefault;
+  if ((flags & SPECINFER_MODEL_FLOAT) != 0) return WeightForm::kAsFiled;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -38,6 +38,12 @@ absl::StatusOr<ModelProgress> ReadModelConfig(
     return absl::InvalidArgumentError(absl::StrCat(
         "config->flags has bits 0x", absl::Hex(known.flags & ~kFlags),
         " that are no SPECINFER_MODEL_… of this library"));
+  }
+  if ((known.flags & SPECINFER_MODEL_DRAFT) != 0 &&
+      (known.flags & SPECINFER_MODEL_FLOAT) != 0) {
+    return absl::InvalidArgumentError(
+        "config->flags has SPECINFER_MODEL_DRAFT and SPECINFER_MODEL_FLOAT, "
+        "which say different things of the weights");
   }
   return ModelProgress{.function = known.progress,
                        .user_data = known.progress_user_data,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -18,7 +19,7 @@ struct ModelProgress {
   int32_t (*function)(void* user_data, float fraction) = nullptr;
   void* user_data = nullptr;
   PackedBytes packed_bytes = PackedBytes::kMapped;
-  WeightForm weight_form = WeightForm::kDefault;
+  std::optional<WeightForm> weight_form;
 
   // Refers to this.
   LoadOptions Options() const {

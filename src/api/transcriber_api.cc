@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -16,7 +15,6 @@
 #include "src/api/handles.h"
 #include "src/api/sized_struct.h"
 #include "src/base/status_macros.h"
-#include "src/speech/recording.h"
 #include "src/speech/transcriber.h"
 
 struct specinfer_transcriber {
@@ -62,12 +60,7 @@ specinfer_status TranscriberEdge(specinfer_transcriber* handle,
   });
 }
 
-struct Request {
-  AudioFormat format;
-  TranscriptionOptions options;
-};
-
-absl::StatusOr<Request> ReadRequest(
+absl::StatusOr<TranscriptionOptions> ReadOptions(
     const specinfer_transcription_config* config) {
   specinfer_transcription_config known = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
   if (config != nullptr)
@@ -76,12 +69,11 @@ absl::StatusOr<Request> ReadRequest(
   if (known.sample_rate > INT32_MAX || known.num_channels > INT32_MAX)
     return absl::InvalidArgumentError(
         "config->sample_rate or config->num_channels is no such number");
-  Request request;
+  TranscriptionOptions options;
   if (known.sample_rate != 0)
-    request.format.sample_rate = static_cast<int>(known.sample_rate);
+    options.format.sample_rate = static_cast<int>(known.sample_rate);
   if (known.num_channels != 0)
-    request.format.num_channels = static_cast<int>(known.num_channels);
-  TranscriptionOptions& options = request.options;
+    options.format.num_channels = static_cast<int>(known.num_channels);
   const auto read = [](const char* text, size_t length, const char* parameter,
                        std::string* out) -> absl::Status {
     SPECINFER_ASSIGN_OR_RETURN(const std::string_view view,
@@ -109,7 +101,7 @@ absl::StatusOr<Request> ReadRequest(
       return progress(user_data, fraction) == 0;
     };
   }
-  return request;
+  return options;
 }
 
 specinfer_transcription ToC(const Transcription& from) {
@@ -175,17 +167,13 @@ specinfer_status specinfer_transcriber_transcribe(
             specinfer::CheckArray(samples, num_samples, "samples"));
         SPECINFER_RETURN_IF_ERROR(specinfer::CheckSizedOutput(
             out_transcription, specinfer::kTranscription));
-        SPECINFER_ASSIGN_OR_RETURN(const specinfer::Request request,
-                                   specinfer::ReadRequest(config));
+        SPECINFER_ASSIGN_OR_RETURN(
+            const specinfer::TranscriptionOptions options,
+            specinfer::ReadOptions(config));
         handle.last = {};
         SPECINFER_ASSIGN_OR_RETURN(
-            const std::vector<float> recording,
-            specinfer::ConvertRecording(
-                {samples, num_samples}, request.format,
-                *handle.transcriber->model().engine().memory));
-        SPECINFER_ASSIGN_OR_RETURN(
             handle.last,
-            handle.transcriber->Transcribe(recording, request.options));
+            handle.transcriber->Transcribe({samples, num_samples}, options));
         specinfer::WriteSizedStruct(specinfer::ToC(handle.last),
                                     out_transcription);
         return absl::OkStatus();

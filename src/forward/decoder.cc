@@ -211,20 +211,6 @@ absl::Status Decoder::RunPass(const ForwardAnswer& answer) {
   return stream_->Wait();
 }
 
-absl::Status Decoder::Norm(const Tensor& in, const NormWeights& weights,
-                           const Tensor& out) {
-  const float epsilon = architecture_.norm_epsilon;
-  if (architecture_.norm_kind == NormKind::kRms) {
-    return stream_->RmsNorm(
-        {.in = in, .weight = weights.weight, .epsilon = epsilon, .out = out});
-  }
-  return stream_->LayerNorm({.in = in,
-                             .weight = weights.weight,
-                             .bias = weights.bias,
-                             .epsilon = epsilon,
-                             .out = out});
-}
-
 absl::Status Decoder::Attention(size_t layer) {
   const Architecture& a = architecture_;
   const LayerWeights& w = weights_.layers[layer];

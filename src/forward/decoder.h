@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 
 #include "src/backend/backend.h"
+#include "src/forward/norm.h"
 #include "src/forward/sequence.h"
 #include "src/model/architecture.h"
 #include "src/model/weights.h"
@@ -81,7 +82,9 @@ class Decoder {
   void PlanRows(absl::Span<const SequenceNodes> batch);
   absl::Status RunPass(const ForwardAnswer& answer);
   absl::Status Norm(const Tensor& in, const NormWeights& weights,
-                    const Tensor& out);
+                    const Tensor& out) {
+    return Normalize(architecture_, in, weights, out, *stream_);
+  }
   absl::Status Attention(size_t layer);
   absl::Status CrossAttention(size_t layer);
   absl::Status FeedForward(size_t layer);

@@ -102,16 +102,6 @@ absl::StatusOr<std::unique_ptr<Encoder>> Encoder::Create(
   return encoder;
 }
 
-uint64_t Encoder::PlanBytes(const Backend& backend,
-                            const Architecture& architecture,
-                            int32_t max_windows, CacheType cache_type) {
-  const CacheLayout layout = LayoutOfOneLayer(architecture, cache_type);
-  return backend.StreamBytes(Limits(architecture, max_windows)) +
-         CutScratch(architecture, max_windows, nullptr).num_bytes +
-         Sequence::PlanBytes(layout, architecture.encoder.max_positions) *
-             static_cast<uint64_t>(max_windows);
-}
-
 absl::Status Encoder::Allocate(Backend& backend) {
   SPECINFER_ASSIGN_OR_RETURN(
       stream_, backend.CreateStream(Limits(architecture_, max_windows_)));
@@ -296,15 +286,6 @@ absl::Status Encoder::FeedForward(const LayerWeights& w) {
         stream_->Add({.sum = residual, .addend = normed}));
   }
   return absl::OkStatus();
-}
-
-absl::Status Encoder::Norm(const Tensor& in, const NormWeights& weights,
-                           const Tensor& out) {
-  return stream_->LayerNorm({.in = in,
-                             .weight = weights.weight,
-                             .bias = weights.bias,
-                             .epsilon = architecture_.norm_epsilon,
-                             .out = out});
 }
 
 absl::Status Encoder::WriteMemory(absl::Span<const EncoderWindow> windows) {

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 
 #include "src/backend/backend.h"
+#include "src/forward/norm.h"
 #include "src/forward/sequence.h"
 #include "src/model/architecture.h"
 #include "src/model/weights.h"
@@ -32,11 +33,6 @@ class Encoder {
   static absl::StatusOr<std::unique_ptr<Encoder>> Create(
       Backend& backend, const Architecture& architecture,
       const Weights& weights, int32_t max_windows, CacheType cache_type);
-  // What Create will take.
-  static uint64_t PlanBytes(const Backend& backend,
-                            const Architecture& architecture,
-                            int32_t max_windows, CacheType cache_type);
-
   // Encodes windows of equally many frames, an even number of up to
   // max_frames(): a position for each two. Each memory then holds that many
   // committed positions, and nothing of before. As Decoder::Forward, the same
@@ -60,7 +56,9 @@ class Encoder {
   absl::Status Attention(const LayerWeights& weights);
   absl::Status FeedForward(const LayerWeights& weights);
   absl::Status Norm(const Tensor& in, const NormWeights& weights,
-                    const Tensor& out);
+                    const Tensor& out) {
+    return Normalize(architecture_, in, weights, out, *stream_);
+  }
   absl::Status WriteMemory(absl::Span<const EncoderWindow> windows);
   // Writes key_ and value_ of all rows into the pages of `sequences_`.
   absl::Status Store(const CacheLayout& layout, size_t layer);

@@ -243,8 +243,6 @@ absl::StatusOr<Weights> LoadWeights(
     const ModelFile& file, const Architecture& architecture, Backend& backend,
     WeightForm form, const std::function<bool(float)>& progress) {
   Weights weights;
-  if (form == WeightForm::kDefault && architecture.has_encoder())
-    form = WeightForm::kInt8;
   const std::vector<Placement> placements =
       ListPlacements(architecture, &weights);
   SPECINFER_ASSIGN_OR_RETURN(const std::vector<Found> found,

@@ -67,7 +67,6 @@ struct Weights {
 // What matrices become where a model file is loaded, besides what the backend
 // needs. Packed files are used as they are.
 enum class WeightForm : uint8_t {
-  kDefault,  // kInt8 of an encoder-decoder, else kAsFiled
   kAsFiled,
   kForDrafting,  // what a draft's pass reads: at most 4.5 bits per weight
   kInt8,         // float matrices: bytes with a scale per 256 inputs

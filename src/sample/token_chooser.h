@@ -27,7 +27,8 @@ class TokenChooser {
   virtual ~TokenChooser() = default;
 
   // The most questions about one node.
-  virtual int32_t max_questions() const = 0;
+  static constexpr int32_t kMaxQuestions = 2;
+
   // Adds the questions about a node to `queries`. Where their answers go stays
   // where it is until the pass is over.
   virtual void Ask(const ChoiceNode& node, std::vector<HeadQuery>* queries) = 0;

@@ -32,7 +32,8 @@ absl::StatusOr<std::unique_ptr<Generator>> Generator::Create(
                       /*max_answer_rows=*/max_rows));
   generator->batch_.reserve(static_cast<size_t>(max_rows));
   generator->rows_.reserve(static_cast<size_t>(max_rows));
-  generator->queries_.reserve(static_cast<size_t>(max_rows));
+  generator->queries_.reserve(
+      static_cast<size_t>(max_rows * TokenChooser::kMaxQuestions));
   generator->path_.reserve(static_cast<size_t>(max_rows));
   return generator;
 }

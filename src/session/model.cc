@@ -59,12 +59,15 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
       MakeCacheLayout(model->architecture_, CacheType::kQ8);
   SPECINFER_ASSIGN_OR_RETURN(model->tokenizer_,
                              Tokenizer::Create(*model->file_));
+  const WeightForm form = options.weight_form.value_or(
+      model->architecture_.has_encoder() ? WeightForm::kInt8
+                                         : WeightForm::kAsFiled);
   SPECINFER_ASSIGN_OR_RETURN(
       model->weights_,
       LoadWeights(*model->file_, model->architecture_, *model->engine_->backend,
-                  options.weight_form, options.Progress()));
-  model->is_requantized_ = options.weight_form == WeightForm::kForDrafting &&
-                           !model->file_->is_packed();
+                  form, options.Progress()));
+  model->is_requantized_ =
+      form != WeightForm::kAsFiled && !model->file_->is_packed();
   model->PrepareChat();
   model->PrepareTokenSets();
   model->PreparePassTimes();

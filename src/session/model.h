@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,8 @@ struct LoadOptions {
       nullptr;  // looked at between tensors; may be null
   PackedBytes packed_bytes = PackedBytes::kMapped;
   // A draft changes no text: its weights may become what guesses fastest.
-  WeightForm weight_form = WeightForm::kDefault;
+  // Absent: kInt8 of an encoder-decoder, else kAsFiled.
+  std::optional<WeightForm> weight_form;
 
   // `progress` that also looks at is_cancelled. Refers to this.
   std::function<bool(float fraction)> Progress() const;

@@ -27,7 +27,6 @@ class SpeechChooser final : public TokenChooser {
   void Begin(const TimestampRules& rules, const TimestampState& state,
              const SpeechSampling& sampling);
 
-  int32_t max_questions() const override { return 2; }
   void Ask(const ChoiceNode& node, std::vector<HeadQuery>* queries) override;
   Token Choose(int32_t node) override;
 

@@ -19,30 +19,65 @@ absl::StatusOr<std::unique_ptr<Transcriber>> Transcriber::Create(
   transcriber->frames_.resize(
       static_cast<size_t>(t.decoder_->max_frames()) *
       static_cast<size_t>(t.model().architecture().encoder.mel_bins));
+  transcriber->resampled_.resize(16384);
   return transcriber;
 }
 
-// All frames of the recording, so that they are normalised by its loudest one.
-absl::Status Transcriber::ReadSamples(absl::Span<const float> samples) {
-  // Completes the last frames, which see samples past the end.
-  constexpr float kSilence[2 * kFrameHop] = {};
-  const int64_t num_frames =
-      static_cast<int64_t>(samples.size()) / kFrameHop + 4;
-  SPECINFER_ASSIGN_OR_RETURN(
-      MelStream mel, MelStream::Create(model().architecture().encoder.mel_bins,
-                                       static_cast<int>(num_frames),
-                                       *model().engine().memory));
-  mel_ = std::make_unique<MelStream>(std::move(mel));
-  for (absl::Span<const float> part :
-       {samples, absl::MakeConstSpan(kSilence)}) {
-    while (!part.empty()) {
-      const size_t num_taken = mel_->Push(part);
-      if (num_taken == 0)
-        return absl::InternalError("the frames of a recording did not fit");
-      part.remove_prefix(num_taken);
-    }
+absl::Status Transcriber::PushFrames(absl::Span<const float> samples) {
+  while (!samples.empty()) {
+    const size_t num_taken = mel_->Push(samples);
+    if (num_taken == 0)
+      return absl::InternalError("the frames of a recording did not fit");
+    samples.remove_prefix(num_taken);
   }
   return absl::OkStatus();
+}
+
+// All frames of the recording, so that they are normalised by its loudest one.
+absl::Status Transcriber::ReadSamples(absl::Span<const float> samples,
+                                      const AudioFormat& format) {
+  Memory& memory = *model().engine().memory;
+  SPECINFER_ASSIGN_OR_RETURN(Resampler resampler,
+                             Resampler::Create(format, memory));
+  const size_t num_channels = static_cast<size_t>(format.num_channels);
+  if (samples.size() % num_channels != 0) {
+    return absl::InvalidArgumentError(Cat(samples.size(),
+                                          " samples are no multiple of ",
+                                          num_channels, " channels"));
+  }
+  const double seconds =
+      static_cast<double>(samples.size() / num_channels) / format.sample_rate;
+  constexpr double kFramesPerMinute = 60.0 * kFramesPerSecond;
+  constexpr double kMaxMinutes = 24.0 * 60.0;
+  if (seconds > kMaxMinutes * 60.0) {
+    return absl::InvalidArgumentError(Cat("the recording takes ",
+                                          seconds / 3600.0,
+                                          " hours, the limit is 24; cut it"));
+  }
+  static_assert(kMaxMinutes * kFramesPerMinute < INT32_MAX);
+  SPECINFER_ASSIGN_OR_RETURN(
+      MelStream mel,
+      MelStream::Create(model().architecture().encoder.mel_bins,
+                        static_cast<int>(seconds * kFramesPerSecond) + 8,
+                        memory));
+  mel_ = std::make_unique<MelStream>(std::move(mel));
+  const absl::Span<float> block = absl::MakeSpan(resampled_);
+  while (!samples.empty()) {
+    SPECINFER_ASSIGN_OR_RETURN(const Resampler::Progress progress,
+                               resampler.Push(samples, block));
+    SPECINFER_RETURN_IF_ERROR(
+        PushFrames(block.first(progress.num_samples_given)));
+    samples.remove_prefix(progress.num_frames_taken * num_channels);
+  }
+  size_t num_given = 0;
+  do {
+    SPECINFER_ASSIGN_OR_RETURN(num_given, resampler.Flush(block));
+    SPECINFER_RETURN_IF_ERROR(PushFrames(block.first(num_given)));
+  } while (num_given > 0);
+  num_samples_ = mel_->num_samples();
+  // Completes the last frames, which see samples past the end.
+  constexpr float kSilence[2 * kFrameHop] = {};
+  return PushFrames(kSilence);
 }
 
 // What follows the audio is 0, as faster-whisper 1.2.1 has it. OpenAI's own
@@ -60,7 +95,7 @@ absl::Span<const float> Transcriber::WindowFrames(const FrameWindow& window) {
 absl::Status Transcriber::Begin(absl::Span<const float> samples,
                                 const TranscriptionOptions& options) {
   is_cancelled_.store(false, std::memory_order_relaxed);
-  SPECINFER_RETURN_IF_ERROR(ReadSamples(samples));
+  SPECINFER_RETURN_IF_ERROR(ReadSamples(samples, options.format));
   const Tokenizer& tokenizer = model().tokenizer();
   previous_.clear();
   hotwords_.clear();
@@ -98,9 +133,8 @@ absl::StatusOr<Token> Transcriber::FindLanguage(
   }
   if (options.language.empty()) {
     SPECINFER_ASSIGN_OR_RETURN(
-        result->language,
-        decoder_->DetectLanguage(&result->language_probability,
-                                 {.is_cancelled = &is_cancelled_}));
+        result->language, decoder_->DetectLanguage(
+                              &result->language_probability, &is_cancelled_));
     return tokens.FindLanguageToken(result->language->code);
   }
   const Language* const language = specinfer::FindLanguage(options.language);
@@ -118,11 +152,17 @@ absl::StatusOr<Token> Transcriber::FindLanguage(
 
 absl::StatusOr<Transcription> Transcriber::Transcribe(
     absl::Span<const float> samples, const TranscriptionOptions& options) {
+  absl::StatusOr<Transcription> result = TranscribeAll(samples, options);
+  mel_.reset();
+  return result;
+}
+
+absl::StatusOr<Transcription> Transcriber::TranscribeAll(
+    absl::Span<const float> samples, const TranscriptionOptions& options) {
   SPECINFER_RETURN_IF_ERROR(Begin(samples, options));
   Transcription result;
-  result.audio_seconds =
-      static_cast<double>(samples.size()) / kSpeechSampleRate;
-  const int64_t num_frames = static_cast<int64_t>(samples.size()) / kFrameHop;
+  result.audio_seconds = static_cast<double>(num_samples_) / kSpeechSampleRate;
+  const int64_t num_frames = num_samples_ / kFrameHop;
   for (int64_t first = 0; first < num_frames;) {
     const FrameWindow window = {
         .first_frame = first,
@@ -143,7 +183,6 @@ absl::StatusOr<Transcription> Transcriber::Transcribe(
     if (options.progress && !options.progress(done))
       return absl::CancelledError("the transcription was cancelled");
   }
-  mel_.reset();
   return result;
 }
 
@@ -152,9 +191,8 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
                                            int64_t* next_frame) {
   request_.prompt.previous =
       absl::MakeConstSpan(previous_).subspan(previous_start_);
-  SPECINFER_ASSIGN_OR_RETURN(
-      const DecodedWindow* decoded,
-      decoder_->Decode(request_, {.is_cancelled = &is_cancelled_}));
+  SPECINFER_ASSIGN_OR_RETURN(const DecodedWindow* decoded,
+                             decoder_->Decode(request_, &is_cancelled_));
   const WindowTimes& times = decoder_->times();
   result->times.encode_us += times.encode_us;
   result->times.decode_us += times.decode_us;

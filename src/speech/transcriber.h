@@ -17,6 +17,7 @@
 #include "src/session/model.h"
 #include "src/speech/languages.h"
 #include "src/speech/log_mel.h"
+#include "src/speech/resampler.h"
 #include "src/speech/transcript.h"
 #include "src/speech/window_decoder.h"
 #include "src/speech/window_segments.h"
@@ -29,6 +30,7 @@ struct TranscriberOptions {
 };
 
 struct TranscriptionOptions {
+  AudioFormat format;    // of the samples
   std::string language;  // a code or an English name; empty: told by the sound
   SpeechTask task = SpeechTask::kTranscribe;
   bool has_timestamps = true;
@@ -57,8 +59,9 @@ class Transcriber {
   static absl::StatusOr<std::unique_ptr<Transcriber>> Create(
       std::shared_ptr<const Model> model, const TranscriberOptions& options);
 
-  // `samples`: 16 kHz, mono; what is not finite is taken as 0.
-  // Errors: INVALID_ARGUMENT (language), CANCELLED, RESOURCE_EXHAUSTED.
+  // `samples`: interleaved; what is not finite is taken as 0.
+  // Errors: INVALID_ARGUMENT (language, format, half a frame), UNIMPLEMENTED (a
+  // build without a resampler), CANCELLED, RESOURCE_EXHAUSTED.
   absl::StatusOr<Transcription> Transcribe(absl::Span<const float> samples,
                                            const TranscriptionOptions& options);
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
@@ -70,7 +73,11 @@ class Transcriber {
       : decoder_(std::move(decoder)) {}
   absl::Status Begin(absl::Span<const float> samples,
                      const TranscriptionOptions& options);
-  absl::Status ReadSamples(absl::Span<const float> samples);
+  absl::StatusOr<Transcription> TranscribeAll(
+      absl::Span<const float> samples, const TranscriptionOptions& options);
+  absl::Status ReadSamples(absl::Span<const float> samples,
+                           const AudioFormat& format);
+  absl::Status PushFrames(absl::Span<const float> samples);
   // [frames, mel_bins] of a whole window; borrowed until the next call.
   absl::Span<const float> WindowFrames(const FrameWindow& window);
   absl::Status TranscribeWindow(const FrameWindow& window,
@@ -83,7 +90,9 @@ class Transcriber {
 
   // The recording.
   std::unique_ptr<MelStream> mel_;
-  std::vector<float> frames_;  // of a window
+  int64_t num_samples_ = 0;       // at 16 kHz
+  std::vector<float> resampled_;  // a block of it
+  std::vector<float> frames_;     // of a window
   std::vector<Token> previous_, hotwords_;
   size_t previous_start_ = 0;  // of what prompts the next window
   WindowRequest request_;

@@ -6,7 +6,6 @@
 
 #include "src/base/clock.h"
 #include "src/base/status_macros.h"
-#include "src/speculate/ngram_drafter.h"
 #include "src/speech/compression_ratio.h"
 #include "src/speech/window_segments.h"
 
@@ -32,6 +31,8 @@ WindowDecoder::WindowDecoder(std::shared_ptr<const Model> model,
                              const RepetitionGuardOptions& guard)
     : model_(std::move(model)),
       tokens_(std::move(tokens)),
+      rules_(tokens_, {}),
+      plain_rules_(tokens_, {.has_timestamps = false}),
       chooser_(kMaxRows),
       lane_(kMaxRows),
       fallback_(fallback),
@@ -81,9 +82,6 @@ absl::Status WindowDecoder::Allocate() {
   lane_.sequence = sequence_.get();
   lane_.chooser = &chooser_;
   text_.reserve(static_cast<size_t>(architecture.max_context) + kMaxRows);
-  plain_rules_ = std::make_unique<TimestampRules>(
-      tokens_, TimestampRuleOptions{.has_timestamps = false});
-  rules_ = std::make_unique<TimestampRules>(tokens_, rule_options_);
   return absl::OkStatus();
 }
 
@@ -98,7 +96,7 @@ absl::Status WindowDecoder::Encode(absl::Span<const float> mel,
 }
 
 absl::StatusOr<const Language*> WindowDecoder::DetectLanguage(
-    float* probability, const PassControl& control) {
+    float* probability, const std::atomic<bool>* is_cancelled) {
   if (!tokens_.is_multilingual()) return nullptr;
   std::vector<uint64_t> allowed(
       static_cast<size_t>(tokens_.vocabulary_size() + 63) / 64);
@@ -115,28 +113,14 @@ absl::StatusOr<const Language*> WindowDecoder::DetectLanguage(
   sequence_->Truncate(0);
   SPECINFER_RETURN_IF_ERROR(generator_->ForwardUncommitted(
       *sequence_, {&start, 1},
-      {.rows = {&row, 1}, .queries = absl::MakeConstSpan(&query, 1)}, control));
+      {.rows = {&row, 1}, .queries = absl::MakeConstSpan(&query, 1)},
+      {.is_cancelled = is_cancelled}));
   if (best.token < 0) {
     return absl::FailedPreconditionError(
         "no language can be told: the model's logits are not numbers");
   }
   *probability = static_cast<float>(std::exp(double{best.logit} - log_sum_exp));
   return tokens_.FindTokenLanguage(best.token);
-}
-
-const TimestampRules& WindowDecoder::Rules(const WindowRequest& request) {
-  const TimestampRuleOptions wanted = {
-      .has_timestamps = request.prompt.has_timestamps,
-      .max_initial_seconds = request.max_initial_seconds,
-      .suppresses_blank = request.suppresses_blank};
-  std::unique_ptr<TimestampRules>& rules =
-      wanted.has_timestamps ? rules_ : plain_rules_;
-  if (wanted.suppresses_blank != rule_options_.suppresses_blank ||
-      wanted.max_initial_seconds != rule_options_.max_initial_seconds) {
-    rules = std::make_unique<TimestampRules>(tokens_, wanted);
-    rule_options_ = wanted;
-  }
-  return *rules;
 }
 
 // Where <|startoftranscript|> is the last token of the prompt, it is fed to be
@@ -174,7 +158,8 @@ absl::Status WindowDecoder::ReadPrompt(const PassControl& control) {
 }
 
 absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
-    const WindowRequest& request, const PassControl& control) {
+    const WindowRequest& request, const std::atomic<bool>* is_cancelled) {
+  const PassControl control = {.is_cancelled = is_cancelled};
   const int64_t start_us = NowMicros();
   prompt_ = MakeSpeechPrompt(tokens_, request.prompt,
                              model_->architecture().max_context);
@@ -192,7 +177,8 @@ absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
 absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
                                        float temperature,
                                        const PassControl& control) {
-  const TimestampRules& rules = Rules(request);
+  const TimestampRules& rules =
+      request.prompt.has_timestamps ? rules_ : plain_rules_;
   const SpeechSampling sampling = {.temperature = temperature,
                                    .seed = request.seed,
                                    .stream = request.stream};

@@ -28,8 +28,6 @@ namespace specinfer {
 
 struct WindowRequest {
   SpeechPromptOptions prompt;
-  bool suppresses_blank = true;
-  double max_initial_seconds = 1.0;
   // What the text may turn out to be: guesses, which never change it.
   absl::Span<const Token> expected;
   Strategy strategy = Strategy::kAuto;
@@ -57,16 +55,18 @@ class WindowDecoder {
   const Model& model() const { return *model_; }
   int32_t max_frames() const { return encoder_->max_frames(); }
 
-  // Encodes [frames, mel_bins], an even number of frames up to max_frames().
+  // Encodes [frames, mel_bins], an even number of frames up to max_frames(). As
+  // Encoder::Encode, the same call goes on after DEADLINE_EXCEEDED.
   absl::Status Encode(absl::Span<const float> mel, const PassControl& control);
 
   // The likeliest language of what was encoded; null for English-only models.
-  absl::StatusOr<const Language*> DetectLanguage(float* probability,
-                                                 const PassControl& control);
+  // `is_cancelled` may be null, here and below.
+  absl::StatusOr<const Language*> DetectLanguage(
+      float* probability, const std::atomic<bool>* is_cancelled);
 
   // Writes down what was encoded. The result lives until the next call.
-  absl::StatusOr<const DecodedWindow*> Decode(const WindowRequest& request,
-                                              const PassControl& control);
+  absl::StatusOr<const DecodedWindow*> Decode(
+      const WindowRequest& request, const std::atomic<bool>* is_cancelled);
   bool IsSilence() const { return fallback_.IsSilence(); }
   bool ResetsPrompt() const { return fallback_.ResetsPrompt(); }
 
@@ -77,7 +77,6 @@ class WindowDecoder {
                 const FallbackOptions& fallback,
                 const RepetitionGuardOptions& guard);
   absl::Status Allocate();
-  const TimestampRules& Rules(const WindowRequest& request);
   // Feeds the prompt but for its last token.
   absl::Status ReadPrompt(const PassControl& control);
   absl::Status DecodeOnce(const WindowRequest& request, float temperature,
@@ -88,10 +87,9 @@ class WindowDecoder {
   const SpeechTokens tokens_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Generator> generator_;
-  std::unique_ptr<Sequence> sequence_;  // of the text
-  std::shared_ptr<Sequence> memory_;    // of the sound
-  std::unique_ptr<TimestampRules> rules_, plain_rules_;
-  TimestampRuleOptions rule_options_;
+  std::unique_ptr<Sequence> sequence_;        // of the text
+  std::shared_ptr<Sequence> memory_;          // of the sound
+  const TimestampRules rules_, plain_rules_;  // with timestamps, without
   SpeechChooser chooser_;
   std::unique_ptr<Speculation> speculation_;
   ExpectedDrafter* expected_drafter_ = nullptr;

@@ -221,6 +221,10 @@ TEST_F(CApiWrongUse, LoadRefusesBadConfig) {
   EXPECT_FAILS(
       specinfer_model_load(engine(), path_.data(), path_.size(), &config, &out),
       kInvalid, "config->flags has bits 0x80");
+  config.flags = SPECINFER_MODEL_FLOAT | SPECINFER_MODEL_DRAFT;
+  EXPECT_FAILS(
+      specinfer_model_load(engine(), path_.data(), path_.size(), &config, &out),
+      kInvalid, "different things");
   EXPECT_EQ(out, nullptr);
 }
 

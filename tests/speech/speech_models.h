@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -14,7 +15,7 @@ namespace specinfer {
 
 // Null where SPECINFER_MODELS has no such model.
 inline std::shared_ptr<const Model> LoadSpeechModel(
-    const std::string& name, WeightForm form = WeightForm::kDefault,
+    const std::string& name, std::optional<WeightForm> form = std::nullopt,
     int num_threads = 2) {
   const std::string path = std::string(SPECINFER_MODELS) + "/" + name;
   if (!std::filesystem::exists(path)) return nullptr;

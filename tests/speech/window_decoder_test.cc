@@ -45,7 +45,7 @@ class WindowDecoderTest : public ::testing::Test {
   }
 
   static Said Decode(WindowDecoder& decoder, const WindowRequest& request) {
-    const auto decoded = decoder.Decode(request, {});
+    const auto decoded = decoder.Decode(request, nullptr);
     EXPECT_TRUE(decoded.ok()) << decoded.status();
     if (!decoded.ok()) return {};
     return {(*decoded)->tokens, (*decoded)->average_log_probability,
@@ -109,8 +109,7 @@ TEST_F(WindowDecoderTest, StopsWhenItIsCancelledAndGoesOnAfterwards) {
   const Said said = Decode(*decoder, {});
   const std::atomic<bool> is_cancelled{true};
 
-  EXPECT_TRUE(absl::IsCancelled(
-      decoder->Decode({}, {.is_cancelled = &is_cancelled}).status()));
+  EXPECT_TRUE(absl::IsCancelled(decoder->Decode({}, &is_cancelled).status()));
   EXPECT_EQ(Decode(*decoder, {}), said);
 }
 
@@ -150,6 +149,27 @@ TEST(TinyTranscriberTest, CoversARecordingWindowByWindow) {
     EXPECT_LE(segment.end, 40.0);
     last = segment.start;
   }
+}
+
+TEST(TinyTranscriberTest, TakesAnyFormatAndRefusesOthers) {
+  auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  const std::vector<float> sound = MakeNoise(48000, 0.3);
+  TranscriptionOptions options;
+  options.format = {.sample_rate = 48000, .num_channels = 2};
+  const auto result = (*transcriber)->Transcribe(sound, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_DOUBLE_EQ(result->audio_seconds, 0.5);
+
+  options.format.num_channels = 7;
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      (*transcriber)->Transcribe(sound, options).status()));
+  options.format = {};
+  // Nobody reads what is longer than a day.
+  const absl::Span<const float> endless(sound.data(),
+                                        size_t{16000} * 3600 * 25);
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      (*transcriber)->Transcribe(endless, options).status()));
 }
 
 TEST(TinyTranscriberTest, OfEnglishAloneTranslatesNothing) {
