@@ -4,6 +4,12 @@
 #include "src/forward/architectures.h"
 
 namespace specinfer {
+namespace {
+
+// The prompt's tokens, and room to say something.
+constexpr int32_t kMinContext = 16;
+
+}  // namespace
 
 // Both halves have layer norms with a bias, exact GELU without a gate, heads of
 // their own keys, and learnt positions; they are equally wide.
@@ -21,7 +27,8 @@ absl::StatusOr<Architecture> DescribeWhisper(const ModelFile& file) {
   SPECINFER_ASSIGN_OR_RETURN(
       a.heads, GetSize(file, "whisper.attention.head_count", 1, 1 << 10));
   SPECINFER_ASSIGN_OR_RETURN(
-      a.max_context, GetSize(file, "whisper.context_length", 1, 1 << 16));
+      a.max_context,
+      GetSize(file, "whisper.context_length", kMinContext, 1 << 16));
   SPECINFER_ASSIGN_OR_RETURN(a.vocabulary_size,
                              GetSize(file, "whisper.vocab_size", 1, 1 << 24));
   SPECINFER_ASSIGN_OR_RETURN(
@@ -35,6 +42,11 @@ absl::StatusOr<Architecture> DescribeWhisper(const ModelFile& file) {
   }
   a.kv_heads = a.heads;
   a.head_dim = a.hidden_size / a.heads;
+  if (a.head_dim > kMaxHeadDim) {
+    return absl::InvalidArgumentError(
+        ModelMessage(file.path(), "heads are ", a.head_dim,
+                     " wide, the limit is ", kMaxHeadDim));
+  }
   a.attention_scale = 1.0f / std::sqrt(static_cast<float>(a.head_dim));
   a.ropes.emplace_back();
   a.norm_kind = NormKind::kLayer;

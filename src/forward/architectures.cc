@@ -121,11 +121,11 @@ absl::StatusOr<Architecture> DescribeDecoder(const ModelFile& file) {
         a.kv_heads, " key-value heads"));
   }
   SPECINFER_ASSIGN_OR_RETURN(
-      a.head_dim, GetSize(file, prefix + "attention.key_length", 1, 1024,
+      a.head_dim, GetSize(file, prefix + "attention.key_length", 1, kMaxHeadDim,
                           std::max(1, a.hidden_size / a.heads)));
-  SPECINFER_ASSIGN_OR_RETURN(
-      const int32_t value_dim,
-      GetSize(file, prefix + "attention.value_length", 1, 1024, a.head_dim));
+  SPECINFER_ASSIGN_OR_RETURN(const int32_t value_dim,
+                             GetSize(file, prefix + "attention.value_length", 1,
+                                     kMaxHeadDim, a.head_dim));
   if (value_dim != a.head_dim) {
     return absl::UnimplementedError(
         ModelMessage(file.path(), "\"", prefix, "attention.value_length\" is ",

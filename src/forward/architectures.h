@@ -35,6 +35,9 @@ absl::StatusOr<Architecture> DescribeQwen3(const ModelFile& file);
 absl::StatusOr<Architecture> DescribeGemma3(const ModelFile& file);
 absl::StatusOr<Architecture> DescribeWhisper(const ModelFile& file);
 
+// The widest head that backends have room for.
+inline constexpr int32_t kMaxHeadDim = 1024;
+
 // A whole number of [minimum, maximum] under `key`; `absent` where the file has
 // none (negative: required).
 absl::StatusOr<int32_t> GetSize(const ModelFile& file, const std::string& key,

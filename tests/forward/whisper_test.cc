@@ -23,7 +23,7 @@ using Rows = std::vector<std::vector<double>>;
 
 // Weights that keep every value in the range of trained networks.
 TinyWhisper MakeModel() {
-  TinyWhisper model;
+  TinyWhisper model({.text_context = 16});
   model.audio_heads = model.text_heads;
   uint64_t seed = 1;
   for (auto& [name, tensor] : model.tensors)
@@ -312,6 +312,31 @@ TEST_P(Whisper, GivesTheBitsOfTheReference) {
     machine_ = std::make_unique<testing::Machine>("cpu-reference", 1);
     EXPECT_EQ(bits, testing::Bits(Run({mel}, form, CacheType::kQ8)[0]));
     machine_ = std::make_unique<testing::Machine>(GetParam(), 2);
+  }
+}
+
+// Sizes that a file may claim and no pass has room for.
+TEST(WhisperSizes, OfHeadsAndPositionsAreBounded) {
+  struct Case {
+    TinyWhisperSizes sizes;
+    std::string part;
+  };
+  const Case cases[] = {
+      {{.text_context = 15, .audio_heads = 2}, "whisper.context_length"},
+      {{.hidden = 1026, .text_context = 16, .text_heads = 1, .audio_heads = 1},
+       "1026 wide"},
+      {{.text_context = 16}, "must have the same"}};
+  for (const Case& wrong : cases) {
+    MemoryFiles files;
+    Memory memory(0);
+    files.Put("d/model.bin",
+              WriteCtranslate2(TinyWhisper(wrong.sizes)).bytes());
+    files.Put("d/vocabulary.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n");
+    const auto file = ModelFile::Open("d", files.reader(), memory);
+    ASSERT_TRUE(file.ok()) << file.status();
+    const absl::Status status = DescribeArchitecture(**file).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_NE(status.ToString().find(wrong.part), std::string::npos) << status;
   }
 }
 
