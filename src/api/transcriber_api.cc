@@ -14,6 +14,7 @@
 #include "src/api/edge.h"
 #include "src/api/handles.h"
 #include "src/api/sized_struct.h"
+#include "src/base/float_control.h"
 #include "src/base/status_macros.h"
 #include "src/speech/transcriber.h"
 
@@ -56,6 +57,7 @@ specinfer_status TranscriberEdge(specinfer_transcriber* handle,
       specinfer_transcriber* handle;
       ~Leave() { handle->is_busy.store(false, std::memory_order_release); }
     } const leave{handle};
+    const ScopedFloatControl float_control;
     return std::forward<Body>(body)(*handle);
   });
 }
