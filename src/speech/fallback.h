@@ -28,8 +28,8 @@ struct FallbackOptions {
 struct DecodedWindow {
   std::vector<Token> tokens;  // the prefix included, without the end of text
   float temperature = 0.0f;
-  // The log-probabilities' sum, the end of text included, divided by
-  // tokens.size() + 1.
+  // Of what was sampled, the end of text included, per token. A prefix that was
+  // given counts as tokens of probability 1.
   float average_log_probability = 0.0f;
   float no_speech_probability = 0.0f;  // at <|startoftranscript|>, unfiltered
   float compression_ratio = 0.0f;      // of the text without outer white space

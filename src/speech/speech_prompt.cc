@@ -18,10 +18,11 @@ SpeechPrompt MakeSpeechPrompt(const SpeechTokens& tokens,
                               const SpeechPromptOptions& options,
                               int32_t max_positions) {
   const size_t max_part = static_cast<size_t>(max_positions / 2 - 1);
-  const absl::Span<const Token> prefix =
-      options.prefix.first(std::min(options.prefix.size(), max_part));
+  const bool goes_on = !options.sampled.empty();
+  absl::Span<const Token> prefix = goes_on ? options.sampled : options.prefix;
+  prefix = prefix.first(std::min(prefix.size(), max_part));
   absl::Span<const Token> hotwords;
-  if (prefix.empty()) {
+  if (prefix.empty() || goes_on) {
     hotwords =
         options.hotwords.first(std::min(options.hotwords.size(), max_part));
   }
@@ -50,12 +51,13 @@ SpeechPrompt MakeSpeechPrompt(const SpeechTokens& tokens,
   if (!options.has_timestamps) prompt.tokens.push_back(tokens.no_timestamps());
   const size_t num_before_prefix = prompt.tokens.size();
   if (!prefix.empty()) {
-    if (options.has_timestamps)
+    if (options.has_timestamps && !goes_on)
       prompt.tokens.push_back(tokens.timestamp_begin());
     Append(prefix, &prompt.tokens);
   }
   prompt.num_prefix =
       static_cast<int32_t>(prompt.tokens.size() - num_before_prefix);
+  prompt.prefix_is_sampled = goes_on;
   return prompt;
 }
 

@@ -24,6 +24,9 @@ struct SpeechPromptOptions {
   absl::Span<const Token> hotwords;
   // What the window's text begins with, after a space.
   absl::Span<const Token> prefix;
+  // Instead of a prefix: what was sampled of the window's text before, as it
+  // was, timestamps included. Sampling goes on behind it.
+  absl::Span<const Token> sampled;
 };
 
 struct SpeechPrompt {
@@ -33,6 +36,7 @@ struct SpeechPrompt {
   // The last tokens are the window's own: the prefix, the timestamp 0.00 before
   // it included.
   int32_t num_prefix = 0;
+  bool prefix_is_sampled = false;  // the rules go on from it
 };
 
 // `max_positions`: of the decoder, 448 for every Whisper.

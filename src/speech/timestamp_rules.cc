@@ -83,7 +83,13 @@ absl::Span<const uint64_t> TimestampRules::TimestampsFrom(Token first) const {
 
 TimestampState TimestampRules::Begin(const SpeechPrompt& prompt) const {
   TimestampState state;
-  if (prompt.num_prefix > 0) state.last = TimestampState::Last::kPrefix;
+  if (prompt.prefix_is_sampled) {
+    for (const Token token : absl::MakeConstSpan(prompt.tokens)
+                                 .last(static_cast<size_t>(prompt.num_prefix)))
+      state = Advance(state, token);
+  } else if (prompt.num_prefix > 0) {
+    state.last = TimestampState::Last::kPrefix;
+  }
   return state;
 }
 

@@ -5,6 +5,7 @@
 
 #include "src/base/status_macros.h"
 #include "src/base/text.h"
+#include "src/speech/spoken_language.h"
 #include "src/speech/window_segments.h"
 
 namespace specinfer {
@@ -119,35 +120,15 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
 absl::StatusOr<Token> Transcriber::FindLanguage(
     const TranscriptionOptions& options, Transcription* result) {
   const SpeechTokens& tokens = decoder_->tokens();
-  if (!tokens.is_multilingual()) {
-    if (options.task == SpeechTask::kTranslate) {
-      return absl::InvalidArgumentError(
-          "this model knows English alone and translates nothing; take a "
-          "multilingual one");
-    }
-    if (options.language.empty() || options.language == "en" ||
-        options.language == "english")
-      return -1;
-    return absl::InvalidArgumentError(Cat(
-        "language \"", options.language, "\": this model knows English alone"));
-  }
-  if (options.language.empty()) {
-    SPECINFER_ASSIGN_OR_RETURN(
-        result->language, decoder_->DetectLanguage(
-                              &result->language_probability, &is_cancelled_));
-    return tokens.FindLanguageToken(result->language->code);
-  }
-  const Language* const language = specinfer::FindLanguage(options.language);
-  const Token token =
-      language == nullptr ? -1 : tokens.FindLanguageToken(language->code);
-  if (token < 0) {
-    return absl::InvalidArgumentError(
-        Cat("language \"", options.language,
-            "\" is none of this model's; give a code like \"de\" or a name "
-            "like \"german\""));
-  }
-  result->language = language;
-  return token;
+  SPECINFER_ASSIGN_OR_RETURN(
+      const SpokenLanguage given,
+      GivenLanguage(tokens, options.language, options.task));
+  result->language = given.language;
+  if (given.is_known) return given.token;
+  SPECINFER_ASSIGN_OR_RETURN(
+      result->language,
+      decoder_->DetectLanguage(&result->language_probability, &is_cancelled_));
+  return tokens.FindLanguageToken(result->language->code);
 }
 
 absl::StatusOr<Transcription> Transcriber::Transcribe(

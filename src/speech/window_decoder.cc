@@ -169,6 +169,7 @@ absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
   while (const std::optional<float> temperature = fallback_.NextTemperature()) {
     SPECINFER_RETURN_IF_ERROR(DecodeOnce(request, *temperature, control));
     fallback_.Add(decoded_);
+    if (request.tries_once) break;
   }
   times_.decode_us += NowMicros() - start_us;
   return &fallback_.result();
@@ -218,11 +219,16 @@ absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
     TakeTokens(lane_.walk);
   }
   times_.num_tokens += num_sampled;
-  decoded_.average_log_probability =
-      static_cast<float>(chooser_.log_probability() /
-                         (static_cast<double>(decoded_.tokens.size()) + 1.0));
+  // What was sampled before was judged then.
+  const absl::Span<const Token> judged =
+      absl::MakeConstSpan(decoded_.tokens)
+          .subspan(prompt_.prefix_is_sampled
+                       ? static_cast<size_t>(prompt_.num_prefix)
+                       : 0);
+  decoded_.average_log_probability = static_cast<float>(
+      chooser_.log_probability() / (static_cast<double>(judged.size()) + 1.0));
   decoded_.compression_ratio = CompressionRatio(
-      TrimSpace(SpeechText(tokens_, model_->tokenizer(), decoded_.tokens)));
+      TrimSpace(SpeechText(tokens_, model_->tokenizer(), judged)));
   return absl::OkStatus();
 }
 

@@ -33,6 +33,8 @@ struct WindowRequest {
   Strategy strategy = Strategy::kAuto;
   uint64_t seed = 1;
   uint64_t stream = 0;  // of the window
+  // Whatever comes of it, there is no try at a higher temperature.
+  bool tries_once = false;
 };
 
 // Where the time of a window went.
@@ -58,6 +60,8 @@ class WindowDecoder {
   // Encodes [frames, mel_bins], an even number of frames up to max_frames(). As
   // Encoder::Encode, the same call goes on after DEADLINE_EXCEEDED.
   absl::Status Encode(absl::Span<const float> mel, const PassControl& control);
+
+  bool is_encoding() const { return encoder_->is_paused(); }
 
   // The likeliest language of what was encoded; null for English-only models.
   // `is_cancelled` may be null, here and below.
