@@ -1,5 +1,4 @@
 // specinfer_transcriber: recordings to text.
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,15 +13,9 @@
 #include "src/api/edge.h"
 #include "src/api/handles.h"
 #include "src/api/sized_struct.h"
-#include "src/base/float_control.h"
+#include "src/api/transcriber_handle.h"
 #include "src/base/status_macros.h"
 #include "src/speech/transcriber.h"
-
-struct specinfer_transcriber {
-  std::unique_ptr<specinfer::Transcriber> transcriber;
-  specinfer::Transcription last;
-  std::atomic<bool> is_busy{false};
-};
 
 namespace specinfer {
 namespace {
@@ -42,25 +35,7 @@ constexpr uint32_t kFlags = SPECINFER_TRANSCRIBE_TRANSLATE |
                             SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
                             SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT;
 
-// Runs body(specinfer_transcriber&) as the transcriber's only call.
-template <typename Body>
-specinfer_status TranscriberEdge(specinfer_transcriber* handle,
-                                 Body&& body) noexcept {
-  return Edge([&]() -> absl::Status {
-    SPECINFER_RETURN_IF_ERROR(CheckPointer(handle, "transcriber"));
-    if (handle->is_busy.exchange(true, std::memory_order_acquire)) {
-      return absl::FailedPreconditionError(
-          "the transcriber is in use by another call, on another thread or "
-          "around this callback; wait until that returns");
-    }
-    struct Leave {
-      specinfer_transcriber* handle;
-      ~Leave() { handle->is_busy.store(false, std::memory_order_release); }
-    } const leave{handle};
-    const ScopedFloatControl float_control;
-    return std::forward<Body>(body)(*handle);
-  });
-}
+}  // namespace
 
 absl::StatusOr<TranscriptionOptions> ReadOptions(
     const specinfer_transcription_config* config) {
@@ -105,6 +80,8 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
   }
   return options;
 }
+
+namespace {
 
 specinfer_transcription ToC(const Transcription& from) {
   specinfer_transcription to = SPECINFER_TRANSCRIPTION_INIT;
@@ -172,6 +149,10 @@ specinfer_status specinfer_transcriber_transcribe(
         SPECINFER_ASSIGN_OR_RETURN(
             const specinfer::TranscriptionOptions options,
             specinfer::ReadOptions(config));
+        if (handle.live != nullptr) {
+          return absl::FailedPreconditionError(
+              "the transcriber listens; call specinfer_transcriber_stop");
+        }
         handle.last = {};
         SPECINFER_ASSIGN_OR_RETURN(
             handle.last,

@@ -21,6 +21,7 @@ LiveSound::LiveSound(const LiveSoundOptions& options, AudioInput input,
       input_(std::move(input)),
       resampler_(std::move(resampler)),
       mel_(std::move(mel)),
+      voice_(options.voice),
       activity_(std::move(activity)),
       segmenter_(options.segmenter),
       popped_block_(std::move(block)) {}

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct LiveSoundOptions {
   // Audio that may wait to be heard.
   double max_backlog_seconds = 30.0;
   // Null: all sound is speech.
-  const VoiceNetwork* voice = nullptr;
+  std::shared_ptr<const VoiceNetwork> voice;
   // A word that is cut at its beginning is misheard: hence the padding.
   SegmenterOptions segmenter = {.padding_seconds = 0.2};
 };
@@ -93,7 +94,8 @@ class LiveSound {
   AudioInput input_;
   Resampler resampler_;
   MelStream mel_;
-  std::optional<VoiceActivity> activity_;
+  std::shared_ptr<const VoiceNetwork> voice_;
+  std::optional<VoiceActivity> activity_;  // of voice_
   SpeechSegmenter segmenter_;
   Block popped_block_;        // [kPoppedFrames, channels]
   absl::Span<float> popped_;  // what is left of it

@@ -75,7 +75,11 @@ absl::Status LiveTranscriber::Step(const PassControl& control,
       continue;
     }
     SPECINFER_ASSIGN_OR_RETURN(const bool has_heard, Hear());
-    if (has_heard) continue;
+    if (has_heard) {
+      if (events_.empty() && NowMicros() >= control.deadline_us)
+        return absl::DeadlineExceededError("the time to listen is up");
+      continue;
+    }
     if (!IsPartialDue()) break;
     BeginPartial();
   }

@@ -68,6 +68,14 @@ class Transcriber {
 
   const Model& model() const { return decoder_->model(); }
 
+  // For other work with the same memory, between recordings. What begins with
+  // BeginWork is what Cancel ends.
+  WindowDecoder& decoder() { return *decoder_; }
+  PassControl BeginWork() {
+    is_cancelled_.store(false, std::memory_order_relaxed);
+    return {.is_cancelled = &is_cancelled_};
+  }
+
  private:
   explicit Transcriber(std::unique_ptr<WindowDecoder> decoder)
       : decoder_(std::move(decoder)) {}

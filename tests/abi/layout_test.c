@@ -6,6 +6,7 @@
 
 #include "specinfer.h"
 #include "specinfer/speculation.h"
+#include "specinfer/live_speech.h"
 #include "specinfer/speech.h"
 
 #define SIZE(type, bytes) \
@@ -316,6 +317,28 @@ FIELD(specinfer_segment, temperature, 48);
 FIELD(specinfer_segment, average_log_probability, 52);
 FIELD(specinfer_segment, no_speech_probability, 56);
 FIELD(specinfer_segment, compression_ratio, 60);
+
+SIZE(specinfer_live_config, 32);
+FIELD(specinfer_live_config, struct_size, 0);
+FIELD(specinfer_live_config, reserved, 4);
+FIELD(specinfer_live_config, partial_seconds, 8);
+FIELD(specinfer_live_config, endpoint_seconds, 16);
+FIELD(specinfer_live_config, backlog_seconds, 24);
+
+SIZE(specinfer_speech_event, 80);
+FIELD(specinfer_speech_event, struct_size, 0);
+FIELD(specinfer_speech_event, kind, 4);
+FIELD(specinfer_speech_event, start, 8);
+FIELD(specinfer_speech_event, end, 16);
+FIELD(specinfer_speech_event, text, 24);
+FIELD(specinfer_speech_event, text_length, 32);
+FIELD(specinfer_speech_event, stable_length, 40);
+FIELD(specinfer_speech_event, encode_seconds, 48);
+FIELD(specinfer_speech_event, decode_seconds, 56);
+FIELD(specinfer_speech_event, num_tokens, 64);
+FIELD(specinfer_speech_event, num_passes, 68);
+FIELD(specinfer_speech_event, num_words, 72);
+FIELD(specinfer_speech_event, reserved, 76);
 
 #endif
 

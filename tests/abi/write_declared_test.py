@@ -5,6 +5,7 @@ from public_functions import public_functions
 
 PROGRAM = """/* Written by write_declared_test.py: every function that the headers declare, by address. */
 #include "specinfer.h"
+#include "specinfer/live_speech.h"
 #include "specinfer/speech.h"
 #include "specinfer/speculation.h"
 

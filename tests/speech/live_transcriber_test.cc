@@ -260,21 +260,21 @@ class RealLiveTest : public ::testing::Test {
     auto voice = VoiceNetwork::Load(path, model_->engine().file_reader,
                                     *model_->engine().memory);
     ASSERT_TRUE(voice.ok()) << voice.status();
-    voice_ = std::make_unique<VoiceNetwork>(*std::move(voice));
+    voice_ = std::make_shared<VoiceNetwork>(*std::move(voice));
     auto decoder = WindowDecoder::Create(model_, {}, {});
     ASSERT_TRUE(decoder.ok()) << decoder.status();
     decoder_ = *std::move(decoder);
   }
   std::unique_ptr<LiveTranscriber> Make() {
     LiveOptions options;
-    options.sound.voice = voice_.get();
+    options.sound.voice = voice_;
     auto live = LiveTranscriber::Create(*decoder_, options);
     EXPECT_TRUE(live.ok()) << live.status();
     return *std::move(live);
   }
 
   std::shared_ptr<const Model> model_;
-  std::unique_ptr<VoiceNetwork> voice_;
+  std::shared_ptr<const VoiceNetwork> voice_;
   std::unique_ptr<WindowDecoder> decoder_;
 };
 

@@ -50,9 +50,8 @@ inline std::vector<std::string> TinyWhisperVocabulary() {
   return tokens;
 }
 
-// With `backend`; null where this machine lacks its instructions.
-inline std::shared_ptr<const Model> LoadTinyWhisper(
-    const std::string& backend = "cpu", int num_threads = 1) {
+// Name and bytes of its files: a folder of CTranslate2.
+inline std::vector<std::pair<std::string, std::string>> TinyWhisperFiles() {
   const std::vector<std::string> vocabulary = TinyWhisperVocabulary();
   TinyWhisper model({.vocabulary = static_cast<uint32_t>(vocabulary.size()),
                      .hidden = 64,
@@ -70,12 +69,18 @@ inline std::shared_ptr<const Model> LoadTinyWhisper(
     tensor.values = testing::RandomFloats(tensor.values.size(), ++seed,
                                           is_table ? 1.0f : 0.3f);
   }
-  // Static, as the file is read through it as long as the model lives.
-  static MemoryFiles* const files = new MemoryFiles;
-  files->Put("d/model.bin", WriteCtranslate2(model).bytes());
   std::string lines;
   for (const std::string& token : vocabulary) lines += token + "\n";
-  files->Put("d/vocabulary.txt", lines);
+  return {{"model.bin", WriteCtranslate2(model).bytes()},
+          {"vocabulary.txt", lines}};
+}
+
+// With `backend`; null where this machine lacks its instructions.
+inline std::shared_ptr<const Model> LoadTinyWhisper(
+    const std::string& backend = "cpu", int num_threads = 1) {
+  // Static, as the file is read through it as long as the model lives.
+  static MemoryFiles* const files = new MemoryFiles;
+  for (auto& [name, bytes] : TinyWhisperFiles()) files->Put("d/" + name, bytes);
   EngineOptions options;
   options.backend = backend;
   options.num_threads = num_threads;
