@@ -99,7 +99,6 @@ void WindowDecoder::Abandon() {
   encoder_->Abandon();
   generator_->Abandon();
   lane_.is_drafting = false;
-  speculation_->Rollback(0);
   stage_ = Stage::kNone;
 }
 

@@ -52,12 +52,13 @@ inline std::vector<std::string> TinyWhisperVocabulary() {
 
 // With `backend`; null where this machine lacks its instructions.
 inline std::shared_ptr<const Model> LoadTinyWhisper(
-    const std::string& backend = "cpu", int num_threads = 1) {
+    const std::string& backend = "cpu", int num_threads = 1,
+    uint32_t text_context = 64) {
   const std::vector<std::string> vocabulary = TinyWhisperVocabulary();
   TinyWhisper model({.vocabulary = static_cast<uint32_t>(vocabulary.size()),
                      .hidden = 64,
                      .feed_forward = 256,
-                     .text_context = 64,
+                     .text_context = text_context,
                      .text_layers = 2,
                      .audio_context = 1500,
                      .audio_layers = 1,

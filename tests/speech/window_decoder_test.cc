@@ -156,6 +156,18 @@ TEST_F(WindowDecoderTest, SaysTheSameInSlices) {
   }
 }
 
+// A prompt that takes more than one pass.
+TEST_F(WindowDecoderTest, ReadsALongPromptInSlices) {
+  const auto decoder = MakeDecoder(
+      LoadTinyWhisper("cpu", /*num_threads=*/1, /*text_context=*/256));
+  const std::vector<Token> previous(200, 72);
+  WindowRequest request;
+  request.prompt.previous = previous;
+  const Said whole = Decode(*decoder, request);
+  EXPECT_NE(whole, Decode(*decoder, {}));
+  EXPECT_EQ(DecodeInSlices(*decoder, request), whole);
+}
+
 TEST_F(WindowDecoderTest, HearsTheSameInSlices) {
   const auto model = LoadTinyWhisper();
   const auto decoder = MakeDecoder(model);
