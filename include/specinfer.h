@@ -250,6 +250,17 @@ specinfer_engine_set_priority(specinfer_engine* engine, int32_t priority);
 SPECINFER_API specinfer_status
 specinfer_engine_set_duty_cycle(specinfer_engine* engine, float fraction);
 
+/* Who goes first where sessions and transcribers of one engine compute at the
+ * same time: while a more urgent one is in a pass, the others pause between
+ * tiles of theirs, within about a millisecond, and look again every
+ * millisecond. A step still returns at its time, with nothing new then; a
+ * cancel is heard within a millisecond. Equals share the threads. Neither the
+ * text nor what is learnt of how long passes take depends on it. `run_tasks`
+ * must not need threads that are in calls of less urgent sessions. */
+#define SPECINFER_URGENCY_ORDINARY 0 /* chat; recordings */
+#define SPECINFER_URGENCY_RAISED 1   /* completion: somebody types meanwhile */
+#define SPECINFER_URGENCY_HIGHEST 2  /* live speech */
+
 /* ---- Model: weights, vocabulary, chat template --------------------------- */
 
 typedef struct specinfer_model specinfer_model;
@@ -492,9 +503,11 @@ typedef struct specinfer_session_config {
    * through text, which loses some of its guesses. The session keeps it
    * alive. */
   const specinfer_model* draft_model;
+  int32_t urgency; /* SPECINFER_URGENCY_…; of draft_model's passes too */
+  uint32_t reserved;
 } specinfer_session_config;
 #define SPECINFER_SESSION_CONFIG_INIT \
-  { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0, 0, 0, NULL }
+  { (uint32_t)sizeof(specinfer_session_config), 0, 0, 0, 0, 0, NULL, 0, 0 }
 
 /* Creates an empty session. `config` may be NULL.
  * Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (the draft model belongs to

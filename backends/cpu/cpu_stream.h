@@ -44,13 +44,17 @@ class TileRunner {
   bool SkipOp();
   void EndOp();
   bool IsCancelled() const;
+  bool MustWait() const {
+    return control_.turn != nullptr && control_.turn->must_wait();
+  }
 
   // Why tiles are left over; the greater wins where several are true.
   enum class Stop : int { kNone, kPause, kDeadline, kCancel };
   // Runs tiles from num_complete_tiles_ on, and moves that.
   Stop RunTiles(int64_t num_tiles,
                 absl::FunctionRef<void(int64_t tile, int worker)> task);
-  // Returns kNone when the duty cycle lets computing go on.
+  // Returns kNone when nobody more urgent computes and the duty cycle lets
+  // computing go on.
   Stop SleepThroughPause();
 
   Executor& executor_;

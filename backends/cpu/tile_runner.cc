@@ -11,7 +11,9 @@
 namespace specinfer::cpu {
 namespace {
 
-// A pause looks this often whether it has been cancelled or its limit lifted.
+// A pause looks this often whether it has been cancelled, or is over before its
+// time. That is also longer than the gaps between passes of those for whom
+// others wait.
 constexpr int64_t kPauseLookMicros = 1000;
 
 }  // namespace
@@ -74,6 +76,7 @@ TileRunner::Stop TileRunner::RunTiles(
   std::atomic<Stop> stop{Stop::kNone};
   const auto look = [&](int64_t next) {
     if (IsCancelled()) return Stop::kCancel;
+    if (MustWait()) return Stop::kPause;
     if (!is_limited && !has_deadline) return Stop::kNone;
     const int64_t now_us = NowMicros();
     const bool is_owed = !has_progress_ && next == first_tile;
@@ -118,16 +121,20 @@ TileRunner::Stop TileRunner::RunTiles(
 // are free meanwhile. Outside the duty cycle's account, or short steps would
 // use up in looking what a small fraction earns.
 TileRunner::Stop TileRunner::SleepThroughPause() {
+  DutyCycle& duty_cycle = executor_.duty_cycle();
   while (true) {
-    if (executor_.duty_cycle().fraction() >= 1.0) return Stop::kNone;
+    const bool must_wait = MustWait();
+    if (!must_wait && duty_cycle.fraction() >= 1.0) return Stop::kNone;
     const int64_t now_us = NowMicros();
-    const int64_t pause_end_us = executor_.duty_cycle().PauseEnd(now_us);
+    const int64_t pause_end_us =
+        must_wait ? kNoDeadline : duty_cycle.PauseEnd(now_us);
     if (pause_end_us == 0) return Stop::kNone;
     if (IsCancelled()) return Stop::kCancel;
     if (now_us >= control_.deadline_us) return Stop::kDeadline;
     const int64_t end_us = std::min(
         {pause_end_us, control_.deadline_us, now_us + kPauseLookMicros});
     std::this_thread::sleep_for(std::chrono::microseconds(end_us - now_us));
+    if (must_wait) control_.turn->AddWaited(NowMicros() - now_us);
   }
 }
 

@@ -53,11 +53,13 @@ typedef struct specinfer_transcription_config {
    * calling thread; non-zero cancels. May be NULL. */
   int32_t (*progress)(void* user_data, float fraction);
   void* progress_user_data;
+  int32_t urgency; /* SPECINFER_URGENCY_… */
+  uint32_t reserved;
 } specinfer_transcription_config;
 #define SPECINFER_TRANSCRIPTION_CONFIG_INIT                                   \
   {                                                                           \
     (uint32_t)sizeof(specinfer_transcription_config), 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0                                                            \
+        0, 0, 0, 0, 0, 0                                                      \
   }
 
 typedef struct specinfer_transcription {

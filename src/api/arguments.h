@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 
 #include "include/specinfer.h"
+#include "src/backend/turns.h"
 #include "src/base/status_macros.h"
 
 namespace specinfer {
@@ -57,6 +58,21 @@ inline absl::Status CheckFlags(uint32_t flags, uint32_t known) {
   return absl::InvalidArgumentError(
       absl::StrCat("flags has bits 0x", absl::Hex(flags & ~known),
                    " that this function does not know"));
+}
+
+inline absl::StatusOr<Urgency> ReadUrgency(int32_t urgency) {
+  switch (urgency) {
+    case SPECINFER_URGENCY_ORDINARY:
+      return Urgency::kOrdinary;
+    case SPECINFER_URGENCY_RAISED:
+      return Urgency::kRaised;
+    case SPECINFER_URGENCY_HIGHEST:
+      return Urgency::kHighest;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("config->urgency is ", urgency,
+                       ", which is no SPECINFER_URGENCY_… of this library"));
+  }
 }
 
 // Checks a (buffer, capacity, out_length) triple.

@@ -123,7 +123,7 @@ absl::Status Step(specinfer_transcriber& handle, uint64_t max_microseconds,
   SPECINFER_RETURN_IF_ERROR(CheckListens(&handle));
   SPECINFER_RETURN_IF_ERROR(CheckSizedOutput(out_event, kEvent));
   specinfer_speech_event to = SPECINFER_SPEECH_EVENT_INIT;
-  PassControl control = handle.transcriber->BeginWork();
+  PassControl control = handle.transcriber->BeginWork(Urgency::kHighest);
   if (max_microseconds > 0)
     control.deadline_us = NowMicros() + static_cast<int64_t>(std::min<uint64_t>(
                                             max_microseconds, INT64_MAX / 2));

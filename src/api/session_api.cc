@@ -61,7 +61,10 @@ absl::StatusOr<SessionOptions> ReadConfig(
         absl::StrCat("config->max_tree_nodes is ", known.max_tree_nodes,
                      ", the limit is ", kMaxTreeNodes));
   }
+  if (known.reserved != 0)
+    return absl::InvalidArgumentError("config->reserved must be 0");
   SessionOptions options;
+  SPECINFER_ASSIGN_OR_RETURN(options.urgency, ReadUrgency(known.urgency));
   options.max_context_tokens = static_cast<int32_t>(known.max_context_tokens);
   options.drop_old_turns = known.overflow == SPECINFER_OVERFLOW_DROP_TURNS;
   options.prefill_chunk_tokens =

@@ -46,7 +46,10 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
   if (known.sample_rate > INT32_MAX || known.num_channels > INT32_MAX)
     return absl::InvalidArgumentError(
         "config->sample_rate or config->num_channels is no such number");
+  if (known.reserved != 0)
+    return absl::InvalidArgumentError("config->reserved must be 0");
   TranscriptionOptions options;
+  SPECINFER_ASSIGN_OR_RETURN(options.urgency, ReadUrgency(known.urgency));
   if (known.sample_rate != 0)
     options.format.sample_rate = static_cast<int>(known.sample_rate);
   if (known.num_channels != 0)

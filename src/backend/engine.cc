@@ -18,6 +18,7 @@ absl::StatusOr<std::unique_ptr<Engine>> CreateEngine(EngineOptions options) {
   engine->log = options.log;
   engine->file_reader = options.file_reader;
   engine->cache_directory = std::move(options.cache_directory);
+  engine->turns = std::make_unique<Turns>();
   SPECINFER_ASSIGN_OR_RETURN(
       engine->backend,
       CreateBackend(options.backend, *engine->memory, *engine->executor));

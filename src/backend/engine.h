@@ -1,4 +1,4 @@
-// What one specinfer_engine owns: memory, threads, log, backend.
+// What one specinfer_engine owns: memory, threads, turns, log, backend.
 #ifndef SPECINFER_SRC_BACKEND_ENGINE_H_
 #define SPECINFER_SRC_BACKEND_ENGINE_H_
 
@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 
 #include "src/backend/backend.h"
+#include "src/backend/turns.h"
 #include "src/base/executor.h"
 #include "src/base/file_mapping.h"
 #include "src/base/log.h"
@@ -35,6 +36,7 @@ struct Engine {
   LogSink log;
   FileReader file_reader;
   std::string cache_directory;
+  std::unique_ptr<Turns> turns;  // of all passes
   std::unique_ptr<Backend> backend;
 };
 

@@ -13,6 +13,8 @@
 #include "absl/types/span.h"
 
 #include "src/backend/tensor.h"
+#include "src/backend/turns.h"
+#include "src/base/clock.h"
 
 namespace specinfer {
 
@@ -269,10 +271,17 @@ struct HeadArgs {
 
 // ---- The stream -------------------------------------------------------------
 
-// Says when a pass must stop early.
+// Says when a pass must stop early, and for whom it must wait.
 struct PassControl {
-  int64_t deadline_us = INT64_MAX;  // clock.h
+  int64_t deadline_us = kNoDeadline;
   const std::atomic<bool>* is_cancelled = nullptr;
+  Turn* turn = nullptr;  // null: it waits for nobody
+
+  // A clock that stands still while a pass waits its turn: what it measures is
+  // work.
+  int64_t WorkMicros() const {
+    return NowMicros() - (turn == nullptr ? 0 : turn->waited_us());
+  }
 };
 
 // Work queued in order on one device. Not thread-safe.
@@ -282,6 +291,9 @@ struct PassControl {
 // with `resume` set and issues the same ops with the same arguments: those that
 // were complete return at once, the one that stopped continues at its next
 // tile. So the model's code has no state.
+//
+// While a pass must wait its turn, no tile of it begins; its deadline and its
+// cancel end that as they end work, but no tile is owed then.
 class Stream {
  public:
   virtual ~Stream() = default;

@@ -136,6 +136,7 @@ absl::Status Encoder::Allocate(Backend& backend) {
 absl::Status Encoder::Encode(absl::Span<const EncoderWindow> windows,
                              const PassControl& control) {
   const ScopedFloatControl float_control;
+  const ScopedTurn turn(control.turn);
   if (!is_paused_) SPECINFER_RETURN_IF_ERROR(Begin(windows));
   stream_->Begin(control, /*resume=*/is_paused_);
   const absl::Status status = RunPass(windows);

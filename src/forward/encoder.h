@@ -37,7 +37,7 @@ class Encoder {
   // max_frames(): a position for each two. Each memory then holds that many
   // committed positions, and nothing of before. As Decoder::Forward, the same
   // call continues after DEADLINE_EXCEEDED; after any other error or Abandon()
-  // the memories are empty.
+  // the memories are empty. Less urgent work waits meanwhile (control.turn).
   absl::Status Encode(absl::Span<const EncoderWindow> windows,
                       const PassControl& control);
   bool is_paused() const { return is_paused_; }

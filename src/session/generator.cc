@@ -68,6 +68,7 @@ absl::Status Generator::ForwardUncommitted(Sequence& sequence,
                                            const ForwardAnswer& answer,
                                            const PassControl& control) {
   const ScopedFloatControl float_control;
+  const ScopedTurn turn(control.turn);
   SPECINFER_RETURN_IF_ERROR(
       sequence.Prepare(static_cast<int32_t>(nodes.size())));
   const SequenceNodes chain = {.sequence = &sequence, .tokens = nodes};
@@ -77,6 +78,7 @@ absl::Status Generator::ForwardUncommitted(Sequence& sequence,
 absl::Status Generator::Round(absl::Span<Lane* const> lanes,
                               const PassControl& control) {
   const ScopedFloatControl float_control;
+  const ScopedTurn turn(control.turn);
   if (!decoder_->is_paused()) {
     SPECINFER_RETURN_IF_ERROR(Draft(lanes, control));
     SPECINFER_RETURN_IF_ERROR(PreparePass(lanes));
@@ -103,9 +105,9 @@ absl::Status Generator::Draft(absl::Span<Lane* const> lanes,
 }
 
 absl::Status Generator::DraftLane(Lane& lane, const PassControl& control) {
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   if (!lane.is_drafting) {
-    lane.times = {.start_us = start_us};
+    lane.times = {.start_us = NowMicros()};
     lane.is_drafting = true;
   }
   absl::Status status;
@@ -116,7 +118,7 @@ absl::Status Generator::DraftLane(Lane& lane, const PassControl& control) {
                                      lane.max_depth, lane.num_tokens_left,
                                      control, &lane.proposal);
   }
-  lane.times.draft_us += NowMicros() - start_us;
+  lane.times.draft_us += control.WorkMicros() - start_us;
   if (!absl::IsDeadlineExceeded(status)) lane.is_drafting = false;
   return status;
 }
@@ -167,10 +169,10 @@ void Generator::AskOfLane(Lane& lane) {
 
 absl::Status Generator::Forward(absl::Span<Lane* const> lanes,
                                 const PassControl& control) {
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   const absl::Status status =
       decoder_->Forward(batch_, {.rows = rows_, .queries = queries_}, control);
-  const int64_t duration_us = NowMicros() - start_us;
+  const int64_t duration_us = control.WorkMicros() - start_us;
   for (Lane* lane : lanes) lane->times.forward_us += duration_us;
   if (status.ok() && lanes.size() == 1) {
     model_.pass_times().Record(
@@ -216,7 +218,8 @@ absl::StatusOr<Token> Generator::Choose(Lane& lane, int32_t node, int32_t row,
   if (token == Sampler::kNeedsFullRow) {
     const HeadQuery query = lane.sampler->AskFull(
         row, model_.architecture().vocabulary_size, &slot);
-    // Short and rare: a deadline may pass meanwhile, a cancel is heard.
+    // Short and rare: a deadline may pass meanwhile, and nobody's turn is
+    // waited for; a cancel is heard.
     SPECINFER_RETURN_IF_ERROR(
         decoder_->Ask({&query, 1}, {.is_cancelled = control.is_cancelled}));
     token = lane.sampler->ChooseFull(&slot);

@@ -48,7 +48,8 @@ struct Lane {
 //
 // A call that returns DEADLINE_EXCEEDED has stopped in the middle; the same
 // call with the same lanes goes on. After any other error, or Abandon, every
-// sequence is at its last commit.
+// sequence is at its last commit. During a round or a chain less urgent work of
+// the engine waits (control.turn).
 class Generator {
  public:
   // For passes of up to `max_rows` nodes, lanes together. `model` must outlive

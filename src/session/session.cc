@@ -37,7 +37,8 @@ Session::Session(std::shared_ptr<const Model> model,
     : model_(std::move(model)),
       options_(options),
       lane_(options.max_tree_nodes),
-      detokenizer_(model_->tokenizer()) {}
+      detokenizer_(model_->tokenizer()),
+      turn_(*model_->engine().turns, options.urgency) {}
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(
     std::shared_ptr<const Model> model, const SessionOptions& options) {

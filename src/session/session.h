@@ -40,6 +40,7 @@ struct SessionOptions {
   CacheType cache_type = CacheType::kF16;
   int32_t max_tree_nodes = 0;                // 0: 64
   std::shared_ptr<const Model> draft_model;  // may be null
+  Urgency urgency = Urgency::kOrdinary;      // of all passes
 };
 
 struct TextFlags {
@@ -187,6 +188,12 @@ class Session {
   size_t ReplaceTokens(std::vector<Token> tokens);
   absl::Status CheckRoom(size_t num_tokens) const;
   void AbandonAnswer();
+  // Of every pass but short questions about the last one.
+  PassControl MakeControl(int64_t deadline_us = kNoDeadline) {
+    return {.deadline_us = deadline_us,
+            .is_cancelled = &is_cancelled_,
+            .turn = &turn_};
+  }
   // Gives up a round that stopped in the middle, its draft included.
   void AbandonRound();
   void ForgetConversation();
@@ -285,6 +292,7 @@ class Session {
   std::vector<GeneratedToken> event_tokens_;
 
   std::atomic<bool> is_cancelled_{false};
+  Turn turn_;
   SessionStatistics statistics_;
 };
 

@@ -164,8 +164,7 @@ absl::StatusOr<Event> Session::Step(int64_t max_us) {
   event_text_.clear();
   event_tokens_.clear();
   const int64_t deadline_us = max_us > 0 ? NowMicros() + max_us : kNoDeadline;
-  const PassControl control = {.deadline_us = deadline_us,
-                               .is_cancelled = &is_cancelled_};
+  const PassControl control = MakeControl(deadline_us);
   absl::Status status;
   do {
     status = Advance(control);
@@ -196,11 +195,12 @@ absl::StatusOr<Event> Session::Step(int64_t max_us) {
 }
 
 absl::Status Session::Advance(const PassControl& control) {
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   if (sequence_->num_committed() + 1 < static_cast<int32_t>(tokens_.size())) {
     const absl::StatusOr<int32_t> num_fed = generator_->Prefill(
         *sequence_, tokens_, options_.prefill_chunk_tokens, control);
-    statistics_.prefill_us += static_cast<uint64_t>(NowMicros() - start_us);
+    statistics_.prefill_us +=
+        static_cast<uint64_t>(control.WorkMicros() - start_us);
     SPECINFER_RETURN_IF_ERROR(num_fed.status());
     statistics_.num_prefilled_tokens += static_cast<uint64_t>(*num_fed);
     num_prefilled_ = std::min(num_prompt_tokens_, num_prefilled_ + *num_fed);
@@ -215,7 +215,8 @@ absl::Status Session::Advance(const PassControl& control) {
   Lane* const lanes[] = {&lane_};
   const int32_t num_context_tokens = sequence_->num_committed();
   const absl::Status status = generator_->Round(lanes, control);
-  statistics_.decode_us += static_cast<uint64_t>(NowMicros() - start_us);
+  statistics_.decode_us +=
+      static_cast<uint64_t>(control.WorkMicros() - start_us);
   SPECINFER_RETURN_IF_ERROR(status);
   ++statistics_.num_rounds;
   if (round_observer_) ReportRound(num_context_tokens);

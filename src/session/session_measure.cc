@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "src/base/clock.h"
 #include "src/base/status_macros.h"
 #include "src/base/text.h"
 #include "src/session/session.h"
@@ -50,7 +49,7 @@ absl::StatusOr<PassMeasurement> Session::MeasurePass(int32_t num_rows,
   AbandonRound();
   // A cancel that is meant for the answer in progress stays.
   if (!is_answering_) is_cancelled_.store(false, std::memory_order_relaxed);
-  const PassControl control = {.is_cancelled = &is_cancelled_};
+  const PassControl control = MakeControl();
   SPECINFER_RETURN_IF_ERROR(PrefillContent(control));
 
   std::vector<Token> nodes;
@@ -75,10 +74,11 @@ absl::StatusOr<PassMeasurement> Session::MeasurePass(int32_t num_rows,
                        .num_answer_rows = num_answer_rows};
   // Pages are taken before the clock starts, as a running answer has them.
   SPECINFER_RETURN_IF_ERROR(sequence_->Prepare(num_rows));
-  const int64_t begin_us = NowMicros();
+  const int64_t begin_us = control.WorkMicros();
   const absl::Status status = generator_->ForwardUncommitted(
       *sequence_, nodes, {.rows = rows, .queries = queries}, control);
-  measurement.duration_us = std::max<int64_t>(NowMicros() - begin_us, 1);
+  measurement.duration_us =
+      std::max<int64_t>(control.WorkMicros() - begin_us, 1);
   sequence_->Truncate(measurement.shape.num_context_tokens);
   SPECINFER_RETURN_IF_ERROR(status);
   // Such a pass is a round's.

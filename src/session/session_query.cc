@@ -48,7 +48,7 @@ absl::Status Session::ScoreTokens(absl::Span<const Token> tokens,
   AbandonRound();
   // A cancel that is meant for the answer in progress stays.
   if (!is_answering_) is_cancelled_.store(false, std::memory_order_relaxed);
-  const PassControl control = {.is_cancelled = &is_cancelled_};
+  const PassControl control = MakeControl();
 
   // The content's last token predicts the first of `tokens`; the last of
   // `tokens` predicts nothing that is asked.
@@ -103,7 +103,7 @@ absl::StatusOr<std::vector<float>> Session::Embed(std::string_view text,
   AbandonRound();
   // A cancel that is meant for the answer in progress stays.
   if (!is_answering_) is_cancelled_.store(false, std::memory_order_relaxed);
-  const PassControl control = {.is_cancelled = &is_cancelled_};
+  const PassControl control = MakeControl();
   SPECINFER_ASSIGN_OR_RETURN(
       const std::unique_ptr<Sequence> sequence,
       Sequence::Create(*model_->engine().backend, cache_layout(),

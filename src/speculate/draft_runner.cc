@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "src/base/clock.h"
 #include "src/base/status_macros.h"
 
 namespace specinfer {
@@ -220,9 +219,9 @@ absl::Status DraftRunner::RunLevel(absl::Span<const Token> text,
                                    const PassControl& control) {
   if (!is_level_fed_) {
     if (num_fed_ == 0) {
-      const int64_t start_us = NowMicros();
+      const int64_t start_us = control.WorkMicros();
       const absl::Status status = Prefill(text, control);
-      joining_us_ += NowMicros() - start_us;
+      joining_us_ += control.WorkMicros() - start_us;
       SPECINFER_RETURN_IF_ERROR(status);
     }
     FeedLevel(text, tree, level, ask);
@@ -245,9 +244,9 @@ absl::Status DraftRunner::RunPass(const SequenceNodes& nodes,
                                   const ForwardAnswer& answer,
                                   const PassControl& control) {
   if (!decoder_->is_paused()) pass_us_ = 0;
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   const absl::Status status = decoder_->Forward({&nodes, 1}, answer, control);
-  pass_us_ += NowMicros() - start_us;
+  pass_us_ += control.WorkMicros() - start_us;
   if (status.ok()) {
     network_.times->Record(
         static_cast<int32_t>(nodes.tokens.size()) - nodes.first_node,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/base/clock.h"
 #include "src/base/status_macros.h"
 #include "src/speculate/sampled_drafter.h"
 
@@ -175,7 +174,7 @@ PlanRequest Speculation::MakePlanRequest(absl::Span<const Token> text,
 absl::Status Speculation::Ask(size_t member, absl::Span<const Token> text,
                               const PassControl& control, TokenTree* tree) {
   DrafterStatistics& counts = statistics_.drafters[member];
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   const absl::Status status = members_[member].drafter->Draft(
       {.text = text,
        .budget = plan_.budget,
@@ -184,7 +183,7 @@ absl::Status Speculation::Ask(size_t member, absl::Span<const Token> text,
        .is_forced = plan_.is_forced,
        .control = control},
       tree);
-  counts.draft_us += static_cast<uint64_t>(NowMicros() - start_us);
+  counts.draft_us += static_cast<uint64_t>(control.WorkMicros() - start_us);
   if (IsStop(status)) return status;
   ++counts.num_drafts;
   joining_seconds_ += members_[member].drafter->joining_seconds();
@@ -235,14 +234,14 @@ absl::Status Speculation::DraftSampled(absl::Span<const Token> text,
                                        Proposal* proposal) {
   const Member& member = members_[next_member_];
   DrafterStatistics& counts = statistics_.drafters[next_member_];
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   const absl::Status status = member.drafter->sampled()->Draft(
       {.text = text,
        .shape = &sampled_planner_->shape(),
        .source = static_cast<DraftSource>(next_member_),
        .control = control},
       sampled_tree_);
-  counts.draft_us += static_cast<uint64_t>(NowMicros() - start_us);
+  counts.draft_us += static_cast<uint64_t>(control.WorkMicros() - start_us);
   if (IsStop(status)) return status;
   ++counts.num_drafts;
   joining_seconds_ += member.drafter->joining_seconds();

@@ -36,7 +36,7 @@ struct SpeculationRequest {
 };
 
 // Where the time of a round went, in microseconds; what passed between calls
-// that stopped at a deadline is not in it.
+// that stopped at a deadline, or waiting for a turn, is not in it.
 struct RoundTimes {
   int64_t start_us = 0;  // clock.h
   int64_t draft_us = 0;

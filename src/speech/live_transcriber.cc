@@ -55,6 +55,8 @@ LiveTranscriber::LiveTranscriber(WindowDecoder& decoder,
       partial_seconds_(options.partial_seconds),
       agreed_(decoder.model().tokenizer()) {}
 
+LiveTranscriber::~LiveTranscriber() { decoder_.Abandon(); }
+
 LiveEvent& LiveTranscriber::Tell(LiveEvent::Kind kind) {
   LiveEvent& event = events_.emplace_back();
   event.kind = kind;
@@ -219,7 +221,7 @@ absl::Status LiveTranscriber::DecodeWindow(const PassControl& control) {
   if (stage_ == Stage::kFindLanguage) {
     SPECINFER_ASSIGN_OR_RETURN(
         language_.language,
-        decoder_.DetectLanguage(&language_.probability, control.is_cancelled));
+        decoder_.DetectLanguage(&language_.probability, control));
     language_.token = tokens.FindLanguageToken(language_.language->code);
     // A whole utterance settles it.
     language_.is_known = work_ == Work::kFinal;
@@ -252,8 +254,7 @@ absl::Status LiveTranscriber::DecodeWindow(const PassControl& control) {
   expected_.insert(expected_.end(), hypothesis.begin(), hypothesis.end());
   request.prompt.sampled = sampled_;
   request.expected = expected_;
-  SPECINFER_ASSIGN_OR_RETURN(decoded_,
-                             decoder_.Decode(request, control.is_cancelled));
+  SPECINFER_ASSIGN_OR_RETURN(decoded_, decoder_.Decode(request, control));
   return absl::OkStatus();
 }
 

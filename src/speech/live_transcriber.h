@@ -66,6 +66,8 @@ class LiveTranscriber {
   static absl::StatusOr<std::unique_ptr<LiveTranscriber>> Create(
       WindowDecoder& decoder, const LiveOptions& options);
 
+  ~LiveTranscriber();
+
   AudioInput& input() { return sound_.input(); }
 
   // Hears and works until there is something to tell. After DEADLINE_EXCEEDED

@@ -96,6 +96,7 @@ absl::Span<const float> Transcriber::WindowFrames(const FrameWindow& window) {
 absl::Status Transcriber::Begin(absl::Span<const float> samples,
                                 const TranscriptionOptions& options) {
   is_cancelled_.store(false, std::memory_order_relaxed);
+  turn_.set_urgency(options.urgency);
   SPECINFER_RETURN_IF_ERROR(ReadSamples(samples, options.format));
   const Tokenizer& tokenizer = model().tokenizer();
   previous_.clear();
@@ -127,7 +128,7 @@ absl::StatusOr<Token> Transcriber::FindLanguage(
   if (given.is_known) return given.token;
   SPECINFER_ASSIGN_OR_RETURN(
       result->language,
-      decoder_->DetectLanguage(&result->language_probability, &is_cancelled_));
+      decoder_->DetectLanguage(&result->language_probability, MakeControl()));
   return tokens.FindLanguageToken(result->language->code);
 }
 
@@ -149,8 +150,8 @@ absl::StatusOr<Transcription> Transcriber::TranscribeAll(
         .first_frame = first,
         .num_frames = static_cast<int32_t>(
             std::min<int64_t>(num_frames - first, decoder_->max_frames()))};
-    SPECINFER_RETURN_IF_ERROR(decoder_->Encode(
-        WindowFrames(window), {.is_cancelled = &is_cancelled_}));
+    SPECINFER_RETURN_IF_ERROR(
+        decoder_->Encode(WindowFrames(window), MakeControl()));
     if (first == 0) {
       SPECINFER_ASSIGN_OR_RETURN(request_.prompt.language,
                                  FindLanguage(options, &result));
@@ -173,7 +174,7 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
   request_.prompt.previous =
       absl::MakeConstSpan(previous_).subspan(previous_start_);
   SPECINFER_ASSIGN_OR_RETURN(const DecodedWindow* decoded,
-                             decoder_->Decode(request_, &is_cancelled_));
+                             decoder_->Decode(request_, MakeControl()));
   const WindowTimes& times = decoder_->times();
   result->times.encode_us += times.encode_us;
   result->times.decode_us += times.decode_us;

@@ -40,6 +40,7 @@ struct TranscriptionOptions {
   std::string initial_prompt;  // as if said before
   std::string hotwords;        // words to expect
   uint64_t seed = 1;
+  Urgency urgency = Urgency::kOrdinary;  // of all passes
   // Gets the share of the audio that is done; false cancels. May be empty.
   std::function<bool(float fraction)> progress;
 };
@@ -71,14 +72,18 @@ class Transcriber {
   // For other work with the same memory, between recordings. What begins with
   // BeginWork is what Cancel ends.
   WindowDecoder& decoder() { return *decoder_; }
-  PassControl BeginWork() {
+  PassControl BeginWork(Urgency urgency) {
     is_cancelled_.store(false, std::memory_order_relaxed);
-    return {.is_cancelled = &is_cancelled_};
+    turn_.set_urgency(urgency);
+    return MakeControl();
   }
 
  private:
   explicit Transcriber(std::unique_ptr<WindowDecoder> decoder)
-      : decoder_(std::move(decoder)) {}
+      : decoder_(std::move(decoder)), turn_(*model().engine().turns) {}
+  PassControl MakeControl() {
+    return {.is_cancelled = &is_cancelled_, .turn = &turn_};
+  }
   absl::Status Begin(absl::Span<const float> samples,
                      const TranscriptionOptions& options);
   absl::StatusOr<Transcription> TranscribeAll(
@@ -95,6 +100,7 @@ class Transcriber {
 
   std::unique_ptr<WindowDecoder> decoder_;
   std::atomic<bool> is_cancelled_{false};
+  Turn turn_;
 
   // The recording.
   std::unique_ptr<MelStream> mel_;

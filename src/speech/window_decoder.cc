@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
-#include "src/base/clock.h"
 #include "src/base/status_macros.h"
 #include "src/speech/compression_ratio.h"
 #include "src/speech/window_segments.h"
@@ -87,16 +87,23 @@ absl::Status WindowDecoder::Allocate() {
 
 absl::Status WindowDecoder::Encode(absl::Span<const float> mel,
                                    const PassControl& control) {
-  const int64_t start_us = NowMicros();
+  const int64_t start_us = control.WorkMicros();
   if (!encoder_->is_paused()) times_ = {};
   const EncoderWindow window = {.mel = mel, .memory = memory_.get()};
   const absl::Status status = encoder_->Encode({&window, 1}, control);
-  times_.encode_us += NowMicros() - start_us;
+  times_.encode_us += control.WorkMicros() - start_us;
   return status;
 }
 
+void WindowDecoder::Abandon() {
+  encoder_->Abandon();
+  generator_->Abandon();
+  lane_.is_drafting = false;
+  stage_ = Stage::kNone;
+}
+
 absl::StatusOr<const Language*> WindowDecoder::DetectLanguage(
-    float* probability, const std::atomic<bool>* is_cancelled) {
+    float* probability, const PassControl& control) {
   if (!tokens_.is_multilingual()) return nullptr;
   std::vector<uint64_t> allowed(
       static_cast<size_t>(tokens_.vocabulary_size() + 63) / 64);
@@ -110,11 +117,12 @@ absl::StatusOr<const Language*> WindowDecoder::DetectLanguage(
                            .log_sum_exp = &log_sum_exp};
   const int32_t row = 0;
   const Token start = tokens_.start_of_transcript();
-  sequence_->Truncate(0);
-  SPECINFER_RETURN_IF_ERROR(generator_->ForwardUncommitted(
+  if (stage_ != Stage::kLanguage) sequence_->Truncate(0);
+  const absl::Status status = generator_->ForwardUncommitted(
       *sequence_, {&start, 1},
-      {.rows = {&row, 1}, .queries = absl::MakeConstSpan(&query, 1)},
-      {.is_cancelled = is_cancelled}));
+      {.rows = {&row, 1}, .queries = absl::MakeConstSpan(&query, 1)}, control);
+  stage_ = absl::IsDeadlineExceeded(status) ? Stage::kLanguage : Stage::kNone;
+  SPECINFER_RETURN_IF_ERROR(status);
   if (best.token < 0) {
     return absl::FailedPreconditionError(
         "no language can be told: the model's logits are not numbers");
@@ -123,14 +131,54 @@ absl::StatusOr<const Language*> WindowDecoder::DetectLanguage(
   return tokens_.FindTokenLanguage(best.token);
 }
 
+absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
+    const WindowRequest& request, const PassControl& control) {
+  const int64_t start_us = control.WorkMicros();
+  const absl::Status status = Advance(request, control);
+  times_.decode_us += control.WorkMicros() - start_us;
+  if (absl::IsDeadlineExceeded(status)) return status;
+  Abandon();
+  SPECINFER_RETURN_IF_ERROR(status);
+  return &fallback_.result();
+}
+
+absl::Status WindowDecoder::Advance(const WindowRequest& request,
+                                    const PassControl& control) {
+  if (stage_ == Stage::kNone) {
+    SPECINFER_RETURN_IF_ERROR(BeginWindow(request));
+    stage_ = Stage::kPrompt;
+  }
+  if (stage_ == Stage::kPrompt) {
+    SPECINFER_RETURN_IF_ERROR(ReadPrompt(control));
+    stage_ = Stage::kBetweenTries;
+  }
+  while (const std::optional<float> temperature = fallback_.NextTemperature()) {
+    if (stage_ == Stage::kBetweenTries) {
+      BeginTry(request, *temperature);
+      stage_ = Stage::kTry;
+    }
+    SPECINFER_RETURN_IF_ERROR(RunTry(control));
+    EndTry();
+    fallback_.Add(decoded_);
+    stage_ = Stage::kBetweenTries;
+    if (request.tries_once) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WindowDecoder::BeginWindow(const WindowRequest& request) {
+  prompt_ = MakeSpeechPrompt(tokens_, request.prompt,
+                             model_->architecture().max_context);
+  sequence_->Truncate(0);
+  fallback_.Begin();
+  return expected_drafter_->SetExpected(request.expected);
+}
+
 // Where <|startoftranscript|> is the last token of the prompt, it is fed to be
 // asked and then taken back.
 absl::Status WindowDecoder::ReadPrompt(const PassControl& control) {
   const int32_t num_fed = static_cast<int32_t>(prompt_.tokens.size()) - 1;
   const int32_t start = prompt_.start_index;
-  float score = 0.0f;
-  double log_sum_exp = 0.0;
-  sequence_->Truncate(0);
   while (sequence_->num_committed() < std::max(num_fed, start + 1)) {
     const int32_t first = sequence_->num_committed();
     const int32_t last =
@@ -140,9 +188,9 @@ absl::Status WindowDecoder::ReadPrompt(const PassControl& control) {
             .subspan(static_cast<size_t>(first),
                      static_cast<size_t>(last - first));
     const int32_t row = start - first;
-    const HeadQuery query = {.log_sum_exp = &log_sum_exp,
+    const HeadQuery query = {.log_sum_exp = &start_log_sum_exp_,
                              .score_token = tokens_.no_speech(),
-                             .score = &score};
+                             .score = &no_speech_score_};
     ForwardAnswer answer;
     if (start >= first && start < last) {
       answer.rows = {&row, 1};
@@ -152,32 +200,12 @@ absl::Status WindowDecoder::ReadPrompt(const PassControl& control) {
         generator_->Forward(*sequence_, nodes, answer, control));
   }
   sequence_->Truncate(num_fed);
-  decoded_.no_speech_probability =
-      static_cast<float>(std::exp(double{score} - log_sum_exp));
+  decoded_.no_speech_probability = static_cast<float>(
+      std::exp(double{no_speech_score_} - start_log_sum_exp_));
   return absl::OkStatus();
 }
 
-absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
-    const WindowRequest& request, const std::atomic<bool>* is_cancelled) {
-  const PassControl control = {.is_cancelled = is_cancelled};
-  const int64_t start_us = NowMicros();
-  prompt_ = MakeSpeechPrompt(tokens_, request.prompt,
-                             model_->architecture().max_context);
-  SPECINFER_RETURN_IF_ERROR(ReadPrompt(control));
-  SPECINFER_RETURN_IF_ERROR(expected_drafter_->SetExpected(request.expected));
-  fallback_.Begin();
-  while (const std::optional<float> temperature = fallback_.NextTemperature()) {
-    SPECINFER_RETURN_IF_ERROR(DecodeOnce(request, *temperature, control));
-    fallback_.Add(decoded_);
-    if (request.tries_once) break;
-  }
-  times_.decode_us += NowMicros() - start_us;
-  return &fallback_.result();
-}
-
-absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
-                                       float temperature,
-                                       const PassControl& control) {
+void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {
   const TimestampRules& rules =
       request.prompt.has_timestamps ? rules_ : plain_rules_;
   const SpeechSampling sampling = {.temperature = temperature,
@@ -192,6 +220,7 @@ absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
   decoded_.temperature = temperature;
   decoded_.is_loop = false;
   has_ended_ = false;
+  num_sampled_ = 0;
   const bool drafts =
       !request.expected.empty() && request.strategy != Strategy::kOff;
   lane_.speculation = drafts ? speculation_.get() : nullptr;
@@ -202,23 +231,29 @@ absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
                                    .seed = request.seed,
                                    .stream = request.stream}});
   }
+}
+
+absl::Status WindowDecoder::RunTry(const PassControl& control) {
   const int32_t max_tokens =
       MaxSampledTokens(prompt_, model_->architecture().max_context);
-  int32_t num_sampled = 0;
-  while (!has_ended_ && num_sampled < max_tokens) {
+  while (!has_ended_ && num_sampled_ < max_tokens) {
     lane_.text = text_;
     lane_.max_depth =
-        std::min(max_tokens - num_sampled,
+        std::min(max_tokens - num_sampled_,
                  sequence_->max_positions() - sequence_->num_committed()) -
         1;
     lane_.num_tokens_left = 0;
     Lane* const lane = &lane_;
     SPECINFER_RETURN_IF_ERROR(generator_->Round({&lane, 1}, control));
     ++times_.num_rounds;
-    num_sampled += static_cast<int32_t>(lane_.walk.tokens.size());
+    num_sampled_ += static_cast<int32_t>(lane_.walk.tokens.size());
     TakeTokens(lane_.walk);
   }
-  times_.num_tokens += num_sampled;
+  return absl::OkStatus();
+}
+
+void WindowDecoder::EndTry() {
+  times_.num_tokens += num_sampled_;
   // What was sampled before was judged then.
   const absl::Span<const Token> judged =
       absl::MakeConstSpan(decoded_.tokens)
@@ -229,7 +264,6 @@ absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,
       chooser_.log_probability() / (static_cast<double>(judged.size()) + 1.0));
   decoded_.compression_ratio = CompressionRatio(
       TrimSpace(SpeechText(tokens_, model_->tokenizer(), judged)));
-  return absl::OkStatus();
 }
 
 // What follows the end in a burst was never said.

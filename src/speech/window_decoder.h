@@ -3,7 +3,6 @@
 #ifndef SPECINFER_SRC_SPEECH_WINDOW_DECODER_H_
 #define SPECINFER_SRC_SPEECH_WINDOW_DECODER_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -46,6 +45,10 @@ struct WindowTimes {
 };
 
 // Not thread-safe. Nothing is kept from one window to the next but memory.
+//
+// A call that returns DEADLINE_EXCEEDED has stopped in the middle; the same
+// call with the same arguments goes on. Before any other, Abandon it. Any other
+// error gives the call up, and what was encoded stays.
 class WindowDecoder {
  public:
   // Errors: FAILED_PRECONDITION (no model of speech), RESOURCE_EXHAUSTED.
@@ -57,20 +60,20 @@ class WindowDecoder {
   const Model& model() const { return *model_; }
   int32_t max_frames() const { return encoder_->max_frames(); }
 
-  // Encodes [frames, mel_bins], an even number of frames up to max_frames(). As
-  // Encoder::Encode, the same call goes on after DEADLINE_EXCEEDED.
+  // Encodes [frames, mel_bins], an even number of frames up to max_frames().
   absl::Status Encode(absl::Span<const float> mel, const PassControl& control);
 
   bool is_encoding() const { return encoder_->is_paused(); }
 
   // The likeliest language of what was encoded; null for English-only models.
-  // `is_cancelled` may be null, here and below.
-  absl::StatusOr<const Language*> DetectLanguage(
-      float* probability, const std::atomic<bool>* is_cancelled);
+  absl::StatusOr<const Language*> DetectLanguage(float* probability,
+                                                 const PassControl& control);
 
   // Writes down what was encoded. The result lives until the next call.
-  absl::StatusOr<const DecodedWindow*> Decode(
-      const WindowRequest& request, const std::atomic<bool>* is_cancelled);
+  absl::StatusOr<const DecodedWindow*> Decode(const WindowRequest& request,
+                                              const PassControl& control);
+  // Gives up a call that stopped in the middle; what was encoded before stays.
+  void Abandon();
   bool IsSilence() const { return fallback_.IsSilence(); }
   bool ResetsPrompt() const { return fallback_.ResetsPrompt(); }
 
@@ -81,10 +84,15 @@ class WindowDecoder {
                 const FallbackOptions& fallback,
                 const RepetitionGuardOptions& guard);
   absl::Status Allocate();
+  absl::Status BeginWindow(const WindowRequest& request);
+  absl::Status Advance(const WindowRequest& request,
+                       const PassControl& control);
   // Feeds the prompt but for its last token.
   absl::Status ReadPrompt(const PassControl& control);
-  absl::Status DecodeOnce(const WindowRequest& request, float temperature,
-                          const PassControl& control);
+  // One decoding, at one temperature.
+  void BeginTry(const WindowRequest& request, float temperature);
+  absl::Status RunTry(const PassControl& control);
+  void EndTry();
   void TakeTokens(const Walk& walk);
 
   const std::shared_ptr<const Model> model_;
@@ -101,11 +109,18 @@ class WindowDecoder {
   Fallback fallback_;
   RepetitionGuard guard_;
 
+  // Where the call stands that stopped in the middle, but for the encoder.
+  enum class Stage { kNone, kLanguage, kPrompt, kBetweenTries, kTry };
+  Stage stage_ = Stage::kNone;
+
   // This window.
   SpeechPrompt prompt_;
-  std::vector<Token> text_;  // the prompt, then what is said
+  float no_speech_score_ = 0.0f;
+  double start_log_sum_exp_ = 0.0;  // where no_speech_score_ was asked
+  std::vector<Token> text_;         // the prompt, then what is said
   DecodedWindow decoded_;
   bool has_ended_ = false;
+  int32_t num_sampled_ = 0;  // tokens of this try
   WindowTimes times_;
 };
 

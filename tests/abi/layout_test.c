@@ -77,7 +77,7 @@ FIELD(specinfer_model_properties, num_parameters, 32);
 FIELD(specinfer_model_properties, file_bytes, 40);
 FIELD(specinfer_model_properties, weight_bytes, 48);
 
-SIZE(specinfer_session_config, 32);
+SIZE(specinfer_session_config, 40);
 FIELD(specinfer_session_config, struct_size, 0);
 FIELD(specinfer_session_config, max_context_tokens, 4);
 FIELD(specinfer_session_config, overflow, 8);
@@ -206,6 +206,8 @@ FIELD(specinfer_model_tensor, type, 64);
 
 FIELD(specinfer_session_config, max_tree_nodes, 20);
 FIELD(specinfer_session_config, draft_model, 24);
+FIELD(specinfer_session_config, urgency, 32);
+FIELD(specinfer_session_config, reserved, 36);
 FIELD(specinfer_generation_config, verifier, 136);
 FIELD(specinfer_generation_config, objective, 140);
 FIELD(specinfer_generation_config, tree_size, 144);
@@ -278,7 +280,7 @@ FIELD(specinfer_pass_time, is_kept, 4);
 FIELD(specinfer_pass_time, num_passes, 8);
 FIELD(specinfer_pass_time, seconds, 16);
 
-SIZE(specinfer_transcription_config, 88);
+SIZE(specinfer_transcription_config, 96);
 FIELD(specinfer_transcription_config, struct_size, 0);
 FIELD(specinfer_transcription_config, flags, 4);
 FIELD(specinfer_transcription_config, sample_rate, 8);
@@ -292,6 +294,8 @@ FIELD(specinfer_transcription_config, hotwords_length, 56);
 FIELD(specinfer_transcription_config, seed, 64);
 FIELD(specinfer_transcription_config, progress, 72);
 FIELD(specinfer_transcription_config, progress_user_data, 80);
+FIELD(specinfer_transcription_config, urgency, 88);
+FIELD(specinfer_transcription_config, reserved, 92);
 
 SIZE(specinfer_transcription, 56);
 FIELD(specinfer_transcription, struct_size, 0);

@@ -81,6 +81,8 @@ class Machine {
   // Makes every pass stop after each tile and start again.
   void set_stops_always(bool stops_always) { stops_always_ = stops_always; }
   int num_stops() const { return num_stops_; }
+  // Of every pass.
+  void set_turn(Turn* turn) { turn_ = turn; }
 
   Tensor MakeTensor(int64_t rows, int64_t columns,
                     const std::vector<float>& values = {}) {
@@ -113,7 +115,7 @@ class Machine {
   absl::Status Run(const std::function<absl::Status(Stream&)>& ops) {
     bool resume = false;
     while (true) {
-      PassControl control;
+      PassControl control = {.turn = turn_};
       if (stops_always_) control.deadline_us = NowMicros() - 1;
       stream_->Begin(control, resume);
       absl::Status status = ops(*stream_);
@@ -130,6 +132,7 @@ class Machine {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Stream> stream_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
+  Turn* turn_ = nullptr;
   bool stops_always_ = false;
   int num_stops_ = 0;
 };

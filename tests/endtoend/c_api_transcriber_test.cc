@@ -197,6 +197,9 @@ TEST_F(CApiTranscriber, RefusesWrongConfigs) {
   refuses([](auto& config) { config.num_channels = 33; }, "channels");
   refuses([](auto& config) { config.num_channels = UINT32_MAX; }, "channels");
   refuses([](auto& config) { config.num_channels = 3; }, "channels");
+  refuses([](auto& config) { config.urgency = 3; }, "urgency");
+  refuses([](auto& config) { config.urgency = -1; }, "urgency");
+  refuses([](auto& config) { config.reserved = 1; }, "reserved");
   refuses([](auto& config) { config.language_length = 2; }, "language");
   refuses([](auto& config) { config.initial_prompt_length = 2; },
           "initial_prompt");

@@ -446,6 +446,16 @@ TEST_F(CApiWrongUse, CreateRefusesNullAndBadConfig) {
   config.max_context_tokens = 0xffffffffu;
   EXPECT_FAILS(specinfer_session_create(model(), &config, &out), kInvalid,
                "max_context_tokens");
+  for (const int32_t urgency : {-1, 3}) {
+    config = SPECINFER_SESSION_CONFIG_INIT;
+    config.urgency = urgency;
+    EXPECT_FAILS(specinfer_session_create(model(), &config, &out), kInvalid,
+                 "urgency");
+  }
+  config = SPECINFER_SESSION_CONFIG_INIT;
+  config.reserved = 1;
+  EXPECT_FAILS(specinfer_session_create(model(), &config, &out), kInvalid,
+               "reserved");
   EXPECT_EQ(out, nullptr);
 }
 

@@ -51,12 +51,13 @@ inline std::vector<std::string> TinyWhisperVocabulary() {
 }
 
 // Name and bytes of its files: a folder of CTranslate2.
-inline std::vector<std::pair<std::string, std::string>> TinyWhisperFiles() {
+inline std::vector<std::pair<std::string, std::string>> TinyWhisperFiles(
+    uint32_t text_context = 64) {
   const std::vector<std::string> vocabulary = TinyWhisperVocabulary();
   TinyWhisper model({.vocabulary = static_cast<uint32_t>(vocabulary.size()),
                      .hidden = 64,
                      .feed_forward = 256,
-                     .text_context = 64,
+                     .text_context = text_context,
                      .text_layers = 2,
                      .audio_context = 1500,
                      .audio_layers = 1,
@@ -77,10 +78,12 @@ inline std::vector<std::pair<std::string, std::string>> TinyWhisperFiles() {
 
 // With `backend`; null where this machine lacks its instructions.
 inline std::shared_ptr<const Model> LoadTinyWhisper(
-    const std::string& backend = "cpu", int num_threads = 1) {
+    const std::string& backend = "cpu", int num_threads = 1,
+    uint32_t text_context = 64) {
   // Static, as the file is read through it as long as the model lives.
   static MemoryFiles* const files = new MemoryFiles;
-  for (auto& [name, bytes] : TinyWhisperFiles()) files->Put("d/" + name, bytes);
+  for (auto& [name, bytes] : TinyWhisperFiles(text_context))
+    files->Put("d/" + name, bytes);
   EngineOptions options;
   options.backend = backend;
   options.num_threads = num_threads;

@@ -142,7 +142,7 @@ TEST(TranscriberTest, SaysTheSameWhateverIsExpectedOrChosenToDraft) {
   mel->ComputeWindow(samples, 3000, absl::MakeSpan(frames));
   ASSERT_TRUE((*decoder)->Encode(frames, {}).ok());
   WindowRequest request;
-  const auto plain = (*decoder)->Decode(request, nullptr);
+  const auto plain = (*decoder)->Decode(request, {});
   ASSERT_TRUE(plain.ok()) << plain.status();
   const std::vector<Token> tokens = (*plain)->tokens;
   const float log_probability = (*plain)->average_log_probability;
@@ -155,7 +155,7 @@ TEST(TranscriberTest, SaysTheSameWhateverIsExpectedOrChosenToDraft) {
   for (const std::vector<Token>& expected : {tokens, wrong}) {
     request.expected = expected;
     const int64_t before = (*decoder)->times().num_rounds;
-    const auto guessed = (*decoder)->Decode(request, nullptr);
+    const auto guessed = (*decoder)->Decode(request, {});
     ASSERT_TRUE(guessed.ok()) << guessed.status();
     EXPECT_EQ((*guessed)->tokens, tokens);
     EXPECT_EQ((*guessed)->average_log_probability, log_probability);

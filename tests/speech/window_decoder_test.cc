@@ -7,6 +7,7 @@
 
 #include "gtest/gtest.h"
 
+#include "src/base/clock.h"
 #include "src/speech/log_mel.h"
 #include "src/speech/transcriber.h"
 #include "tests/speech/recordings.h"
@@ -45,12 +46,30 @@ class WindowDecoderTest : public ::testing::Test {
   }
 
   static Said Decode(WindowDecoder& decoder, const WindowRequest& request) {
-    const auto decoded = decoder.Decode(request, nullptr);
+    const auto decoded = decoder.Decode(request, {});
     EXPECT_TRUE(decoded.ok()) << decoded.status();
     if (!decoded.ok()) return {};
     return {(*decoded)->tokens, (*decoded)->average_log_probability,
             (*decoded)->no_speech_probability};
   }
+
+  // Each call may do one tile.
+  Said DecodeInSlices(WindowDecoder& decoder, const WindowRequest& request) {
+    num_slices_ = 1;
+    while (true) {
+      const auto decoded =
+          decoder.Decode(request, {.deadline_us = NowMicros()});
+      if (decoded.ok()) {
+        return {(*decoded)->tokens, (*decoded)->average_log_probability,
+                (*decoded)->no_speech_probability};
+      }
+      EXPECT_TRUE(absl::IsDeadlineExceeded(decoded.status()));
+      if (!absl::IsDeadlineExceeded(decoded.status())) return {};
+      ++num_slices_;
+    }
+  }
+
+  int64_t num_slices_ = 0;
 };
 
 TEST_F(WindowDecoderTest, SaysTheSameWhateverIsExpected) {
@@ -109,8 +128,99 @@ TEST_F(WindowDecoderTest, StopsWhenItIsCancelledAndGoesOnAfterwards) {
   const Said said = Decode(*decoder, {});
   const std::atomic<bool> is_cancelled{true};
 
-  EXPECT_TRUE(absl::IsCancelled(decoder->Decode({}, &is_cancelled).status()));
+  EXPECT_TRUE(absl::IsCancelled(
+      decoder->Decode({}, {.is_cancelled = &is_cancelled}).status()));
   EXPECT_EQ(Decode(*decoder, {}), said);
+}
+
+// Each call ends at once, with as little done as can be.
+TEST_F(WindowDecoderTest, SaysTheSameInSlices) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper("cpu", /*num_threads=*/2));
+  const std::vector<Token> previous = {72, 101, 108, 108, 111};
+  const Said plain = Decode(*decoder, {});
+  for (const bool has_timestamps : {true, false}) {
+    for (const bool drafts : {true, false}) {
+      WindowRequest request;
+      request.prompt.has_timestamps = has_timestamps;
+      request.prompt.previous = previous;
+      if (drafts) request.expected = plain.tokens;
+      const int64_t first_round = decoder->times().num_rounds;
+      const Said whole = Decode(*decoder, request);
+      const int64_t num_rounds = decoder->times().num_rounds - first_round;
+
+      EXPECT_EQ(DecodeInSlices(*decoder, request), whole);
+      EXPECT_GT(num_slices_, 3 * num_rounds);
+      if (drafts) continue;  // whose trees depend on what passes take
+      EXPECT_EQ(decoder->times().num_rounds, first_round + 2 * num_rounds);
+    }
+  }
+}
+
+// A prompt that takes more than one pass.
+TEST_F(WindowDecoderTest, ReadsALongPromptInSlices) {
+  const auto decoder = MakeDecoder(
+      LoadTinyWhisper("cpu", /*num_threads=*/1, /*text_context=*/256));
+  const std::vector<Token> previous(200, 72);
+  WindowRequest request;
+  request.prompt.previous = previous;
+  const Said whole = Decode(*decoder, request);
+  EXPECT_NE(whole, Decode(*decoder, {}));
+  EXPECT_EQ(DecodeInSlices(*decoder, request), whole);
+}
+
+TEST_F(WindowDecoderTest, HearsTheSameInSlices) {
+  const auto model = LoadTinyWhisper();
+  const auto decoder = MakeDecoder(model);
+  const Said said = Decode(*decoder, {});
+  const std::vector<float> frames = MakeFrames(*model->engine().memory);
+  int num_stops = 0;
+  while (absl::IsDeadlineExceeded(
+      decoder->Encode(frames, {.deadline_us = NowMicros()})))
+    ++num_stops;
+  EXPECT_GT(num_stops, 10);
+  EXPECT_EQ(Decode(*decoder, {}), said);
+}
+
+TEST_F(WindowDecoderTest, CanBeAbandonedAnywhere) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper());
+  const Said plain = Decode(*decoder, {});
+  WindowRequest other;
+  other.prompt.has_timestamps = false;
+  const Said said = Decode(*decoder, other);
+  ASSERT_NE(said, plain);
+  WindowRequest request;
+  request.expected = plain.tokens;
+  for (int num_slices = 1;; num_slices += num_slices / 4 + 3) {
+    for (int i = 0; i < num_slices; ++i) {
+      const auto decoded =
+          decoder->Decode(request, {.deadline_us = NowMicros()});
+      if (decoded.ok()) return;  // all of its moments have been tried
+      ASSERT_TRUE(absl::IsDeadlineExceeded(decoded.status()));
+    }
+    decoder->Abandon();
+    ASSERT_EQ(Decode(*decoder, other), said) << num_slices;
+  }
+}
+
+TEST_F(WindowDecoderTest, WaitsForMoreUrgentWork) {
+  const auto model = LoadTinyWhisper();
+  const auto decoder = MakeDecoder(model);
+  const Said plain = Decode(*decoder, {});
+  Turn turn(*model->engine().turns, Urgency::kRaised);
+  Turn urgent(*model->engine().turns, Urgency::kHighest);
+  {
+    const ScopedTurn scoped(&urgent);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(absl::IsDeadlineExceeded(
+          decoder
+              ->Decode({}, {.deadline_us = NowMicros() + 2000, .turn = &turn})
+              .status()));
+    }
+    EXPECT_GE(turn.waited_us(), 1);
+  }
+  const auto decoded = decoder->Decode({}, {.turn = &turn});
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ((*decoded)->tokens, plain.tokens);
 }
 
 TEST_F(WindowDecoderTest, PromptsChangeWhatIsSaidAndPassAway) {
