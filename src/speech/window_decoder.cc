@@ -36,7 +36,8 @@ WindowDecoder::WindowDecoder(std::shared_ptr<const Model> model,
       chooser_(kMaxRows),
       lane_(kMaxRows),
       fallback_(fallback),
-      guard_(tokens_, guard, model_->architecture().max_context) {}
+      guard_(tokens_, guard, model_->architecture().max_context),
+      aligner_(*model_, tokens_) {}
 
 absl::StatusOr<std::unique_ptr<WindowDecoder>> WindowDecoder::Create(
     std::shared_ptr<const Model> model, const FallbackOptions& fallback,
@@ -172,6 +173,15 @@ absl::StatusOr<const DecodedWindow*> WindowDecoder::Decode(
   }
   times_.decode_us += NowMicros() - start_us;
   return &fallback_.result();
+}
+
+absl::StatusOr<TokenTimes> WindowDecoder::Align(
+    const AlignmentRequest& request, const std::atomic<bool>* is_cancelled) {
+  const int64_t start_us = NowMicros();
+  absl::StatusOr<TokenTimes> times = aligner_.Align(
+      request, *generator_, *sequence_, {.is_cancelled = is_cancelled});
+  times_.decode_us += NowMicros() - start_us;
+  return times;
 }
 
 absl::Status WindowDecoder::DecodeOnce(const WindowRequest& request,

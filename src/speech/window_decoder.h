@@ -23,6 +23,7 @@
 #include "src/speech/speech_prompt.h"
 #include "src/speech/speech_tokens.h"
 #include "src/speech/timestamp_rules.h"
+#include "src/speech/token_aligner.h"
 
 namespace specinfer {
 
@@ -70,6 +71,12 @@ class WindowDecoder {
   bool IsSilence() const { return fallback_.IsSilence(); }
   bool ResetsPrompt() const { return fallback_.ResetsPrompt(); }
 
+  // When each token is said of a text that was decoded from what was encoded.
+  // As TokenAligner::Align.
+  absl::StatusOr<TokenTimes> Align(const AlignmentRequest& request,
+                                   const std::atomic<bool>* is_cancelled);
+  absl::Status CheckAlignmentHeads() const { return aligner_.CheckHeads(); }
+
   const WindowTimes& times() const { return times_; }
 
  private:
@@ -96,6 +103,7 @@ class WindowDecoder {
   Lane lane_;
   Fallback fallback_;
   RepetitionGuard guard_;
+  TokenAligner aligner_;
 
   // This window.
   SpeechPrompt prompt_;

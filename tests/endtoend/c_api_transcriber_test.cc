@@ -190,7 +190,7 @@ TEST_F(CApiTranscriber, RefusesWrongConfigs) {
     change(config);
     EXPECT_FAILS(Transcribe(&config), kInvalid, part);
   };
-  refuses([](auto& config) { config.flags = 8; }, "flags");
+  refuses([](auto& config) { config.flags = 1u << 24; }, "flags");
   refuses([](auto& config) { config.flags = 1u << 31; }, "flags");
   refuses([](auto& config) { config.sample_rate = 3999; }, "3999 Hz");
   refuses([](auto& config) { config.sample_rate = UINT32_MAX; }, "rate");
