@@ -42,10 +42,9 @@ constexpr SizedStruct kSegment = {
 constexpr SizedStruct kWord = {
     "specinfer_word", "out_word", "SPECINFER_WORD_INIT",
     SPECINFER_BYTES_UP_TO(specinfer_word, text_length)};
-constexpr uint32_t kFlags = SPECINFER_TRANSCRIBE_TRANSLATE |
-                            SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
-                            SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT |
-                            SPECINFER_TRANSCRIBE_WORDS;
+constexpr uint32_t kFlags =
+    SPECINFER_TRANSCRIBE_TRANSLATE | SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
+    SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT | SPECINFER_TRANSCRIBE_WORDS;
 
 // Runs body(specinfer_transcriber&) as the transcriber's only call.
 template <typename Body>
@@ -236,15 +235,14 @@ specinfer_status specinfer_transcriber_get_word(
             const specinfer::Segment* segment,
             specinfer::FindSegment(handle, segment_index));
         if (word_index >= segment->words.size()) {
-          return absl::OutOfRangeError(
-              absl::StrCat("word ", word_index, " of ", segment->words.size(),
-                           " in segment ", segment_index, " does not exist",
-                           segment->words.empty()
-                               ? "; ask for SPECINFER_TRANSCRIBE_WORDS"
-                               : ""));
+          return absl::OutOfRangeError(absl::StrCat(
+              "word ", word_index, " of ", segment->words.size(),
+              " in segment ", segment_index, " does not exist",
+              segment->words.empty() ? "; ask for SPECINFER_TRANSCRIBE_WORDS"
+                                     : ""));
         }
-        specinfer::WriteSizedStruct(
-            specinfer::ToC(segment->words[word_index]), out_word);
+        specinfer::WriteSizedStruct(specinfer::ToC(segment->words[word_index]),
+                                    out_word);
         return absl::OkStatus();
       });
 }

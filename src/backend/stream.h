@@ -203,8 +203,8 @@ struct AttentionWeightsArgs {
   CacheType cache_type = CacheType::kF16;
   size_t layer_offset = 0;
   int32_t heads = 0, kv_heads = 0, head_dim = 0;
-  int32_t head = 0;    // the query head that is asked about
-  float scale = 1.0f;  // of the scores
+  int32_t head = 0;           // the query head that is asked about
+  float scale = 1.0f;         // of the scores
   int32_t num_positions = 0;  // at most num_committed of every sequence
   absl::Span<float> out;      // [rows, num_positions], on the host
 };

@@ -38,10 +38,10 @@ absl::Status TokenAligner::CheckText(const AlignmentRequest& request) const {
   if (static_cast<int64_t>(rows_.size()) <=
       int64_t{model_.architecture().max_context})
     return absl::OkStatus();
-  return absl::InvalidArgumentError(ModelMessage(
-      model_.file().path(), "a window of ", request.text.size(),
-      " tokens does not fit the context of ",
-      model_.architecture().max_context));
+  return absl::InvalidArgumentError(
+      ModelMessage(model_.file().path(), "a window of ", request.text.size(),
+                   " tokens does not fit the context of ",
+                   model_.architecture().max_context));
 }
 
 absl::StatusOr<TokenTimes> TokenAligner::Align(const AlignmentRequest& request,

@@ -232,7 +232,9 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
 }
 
 // As faster-whisper's generate_segments: all segments of the window at once,
-// those that DropEmptySegments leaves out included.
+// those that DropEmptySegments leaves out included. But without timestamps
+// windows stay where they are without words: what remains after the last word
+// is silence as a rule, and a model that gives no times hears words in it.
 absl::Status Transcriber::FindWords(const FrameWindow& window,
                                     const Language* language,
                                     WindowSegments* split) {
@@ -250,7 +252,8 @@ absl::Status Transcriber::FindWords(const FrameWindow& window,
                  language == nullptr ? "en" : language->code, {}, times,
                  window.start(), last_speech_end_, &split->segments);
   }
-  split->next_frame = NextFrameAfterWords(*split, window);
+  if (request_.prompt.has_timestamps)
+    split->next_frame = NextFrameAfterWords(*split, window);
   last_speech_end_ = LastSpeechEnd(split->segments, last_speech_end_);
   return absl::OkStatus();
 }

@@ -52,7 +52,8 @@ inline std::vector<std::string> TinyWhisperVocabulary() {
 
 // With `backend`; null where this machine lacks its instructions.
 inline std::shared_ptr<const Model> LoadTinyWhisper(
-    const std::string& backend = "cpu", int num_threads = 1) {
+    const std::string& backend = "cpu", int num_threads = 1,
+    bool has_alignment_heads = true) {
   const std::vector<std::string> vocabulary = TinyWhisperVocabulary();
   TinyWhisper model({.vocabulary = static_cast<uint32_t>(vocabulary.size()),
                      .hidden = 64,
@@ -72,10 +73,13 @@ inline std::shared_ptr<const Model> LoadTinyWhisper(
   }
   // Static, as the file is read through it as long as the model lives.
   static MemoryFiles* const files = new MemoryFiles;
-  files->Put("d/model.bin", WriteCtranslate2(model).bytes());
+  const std::string folder = has_alignment_heads ? "d" : "headless";
+  files->Put(folder + "/model.bin", WriteCtranslate2(model).bytes());
+  if (has_alignment_heads)
+    files->Put("d/config.json", R"({"alignment_heads": [[1, 0], [0, 1]]})");
   std::string lines;
   for (const std::string& token : vocabulary) lines += token + "\n";
-  files->Put("d/vocabulary.txt", lines);
+  files->Put(folder + "/vocabulary.txt", lines);
   EngineOptions options;
   options.backend = backend;
   options.num_threads = num_threads;
@@ -83,8 +87,8 @@ inline std::shared_ptr<const Model> LoadTinyWhisper(
   absl::StatusOr<std::unique_ptr<Engine>> engine =
       CreateEngine(std::move(options));
   if (!engine.ok()) return nullptr;
-  absl::StatusOr<std::shared_ptr<const Model>> loaded =
-      Model::Load(std::shared_ptr<const Engine>(*std::move(engine)), "d", {});
+  absl::StatusOr<std::shared_ptr<const Model>> loaded = Model::Load(
+      std::shared_ptr<const Engine>(*std::move(engine)), folder, {});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   return loaded.ok() ? *loaded : nullptr;
 }

@@ -75,8 +75,7 @@ void TranscribeFiles(const TranscribeOptions& options) {
   for (const std::string& path : options.files) {
     files.push_back(Transcribe(transcriber.get(), ReadRecording(path),
                                options.speech, interrupt));
-    if (is_streaming)
-      WriteFile("-", TextOf(files.back(), options));
+    if (is_streaming) WriteFile("-", TextOf(files.back(), options));
     PrintSpeed(files.back());
   }
   if (!is_streaming) WriteFile(options.output_file, Format(files, options));

@@ -73,8 +73,8 @@ void AddScores(const float* scores, int num_scores, Softmax* softmax) {
     weights[lane] = Exp(scores[lane] - maximum);
   float lanes[kLanes];
   for (int i = 0; i < kLanes; ++i) {
-    lanes[i] = (weights[i] + weights[i + 16]) +
-               (weights[i + 32] + weights[i + 48]);
+    lanes[i] =
+        (weights[i] + weights[i + 16]) + (weights[i + 32] + weights[i + 48]);
   }
   softmax->sum = std::fmaf(softmax->sum, correction, SumLanes(lanes));
   softmax->maximum = maximum;
@@ -116,8 +116,8 @@ absl::Status RunAttentionWeights(const AttentionWeightsArgs& args,
     const RowBlock block =
         FindRowBlock(args.sequences, /*rows_per_block=*/1, index);
     const int64_t row = RowOf(*block.sequence, block.first);
-    const float* query = Floats(args.query) +
-                         (row * args.heads + args.head) * args.head_dim;
+    const float* query =
+        Floats(args.query) + (row * args.heads + args.head) * args.head_dim;
     WeighRow(args, {block.sequence, args.cache_type, args.head_dim, offset},
              query, args.out.data() + row * args.num_positions);
   });
