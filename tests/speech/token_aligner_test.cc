@@ -28,7 +28,10 @@ struct Aligned {
 class TokenAlignerTest : public ::testing::Test {
  protected:
   void Hear(std::shared_ptr<const Model> model, int32_t max_rows = 64) {
-    model_ = std::move(model);
+    aligner_.reset();
+    sequence_.reset();
+    generator_.reset();
+    model_ = std::move(model);  // what used the last one is gone
     const Architecture& architecture = model_->architecture();
     Backend& backend = *model_->engine().backend;
     tokens_ = std::make_unique<SpeechTokens>(*SpeechTokens::Create(
