@@ -68,6 +68,10 @@ absl::Status CpuStream::TreeAttention(const TreeAttentionArgs& args) {
   return Issue([&] { return RunTreeAttention(args, isa_, scratch_, tiles_); });
 }
 
+absl::Status CpuStream::AttentionWeights(const AttentionWeightsArgs& args) {
+  return Issue([&] { return RunAttentionWeights(args, tiles_); });
+}
+
 absl::Status CpuStream::GatedActivation(const GatedActivationArgs& args) {
   return Issue([&] { return RunGatedActivation(args, isa_, tiles_); });
 }

@@ -102,6 +102,7 @@ class CpuStream final : public Stream {
   absl::Status Linear(const LinearArgs& args) override;
   absl::Status RopeAndStore(const RopeAndStoreArgs& args) override;
   absl::Status TreeAttention(const TreeAttentionArgs& args) override;
+  absl::Status AttentionWeights(const AttentionWeightsArgs& args) override;
   absl::Status GatedActivation(const GatedActivationArgs& args) override;
   absl::Status Add(const AddArgs& args) override;
   absl::Status GatherRows(const GatherRowsArgs& args) override;

@@ -31,6 +31,9 @@ SPECINFER_API void specinfer_transcriber_destroy(
 /* What was said before prompts each window of 30 s. It helps with names and
  * style, and carries mistakes along. */
 #define SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT 4u
+/* Find when each word is said: specinfer_transcriber_get_word. A pass of the
+ * decoder more for each window, and segments' times that fit their words'. */
+#define SPECINFER_TRANSCRIBE_WORDS 8u
 
 typedef struct specinfer_transcription_config {
   uint32_t struct_size; /* set by SPECINFER_TRANSCRIPTION_CONFIG_INIT */
@@ -85,6 +88,7 @@ typedef struct specinfer_transcription {
  * alone, more than 24 hours, a number of samples that is no multiple of the
  * channels),
  * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
+ * FAILED_PRECONDITION (words of a model whose alignment heads nobody names),
  * CANCELLED, RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_transcriber_transcribe(
     specinfer_transcriber* transcriber, const float* samples,
@@ -107,9 +111,11 @@ typedef struct specinfer_segment {
   float average_log_probability; /* of a token */
   float no_speech_probability;   /* of its window */
   float compression_ratio;       /* above 2.4 the text repeats itself */
+  uint32_t num_words;            /* 0 without SPECINFER_TRANSCRIBE_WORDS */
+  uint32_t reserved;
 } specinfer_segment;
 #define SPECINFER_SEGMENT_INIT \
-  { (uint32_t)sizeof(specinfer_segment), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { (uint32_t)sizeof(specinfer_segment), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* A segment of the last recording. Its text and tokens are borrowed until the
  * next call of transcribe or destroy.
@@ -117,6 +123,25 @@ typedef struct specinfer_segment {
 SPECINFER_API specinfer_status
 specinfer_transcriber_get_segment(specinfer_transcriber* transcriber,
                                   size_t index, specinfer_segment* out_segment);
+
+typedef struct specinfer_word {
+  uint32_t struct_size; /* set by SPECINFER_WORD_INIT */
+  float probability;    /* mean over its tokens */
+  double start;         /* seconds from the beginning of the recording */
+  double end;
+  const char* text; /* well-formed UTF-8, with the space before it and the
+                       punctuation that belongs to it */
+  size_t text_length;
+} specinfer_word;
+#define SPECINFER_WORD_INIT \
+  { (uint32_t)sizeof(specinfer_word), 0, 0, 0, 0, 0 }
+
+/* A word of a segment of the last recording. Its text is borrowed until the
+ * next call of transcribe or destroy.
+ * Errors: OUT_OF_RANGE. */
+SPECINFER_API specinfer_status specinfer_transcriber_get_word(
+    specinfer_transcriber* transcriber, size_t segment_index, size_t word_index,
+    specinfer_word* out_word);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -31,9 +32,12 @@ constexpr SizedStruct kTranscription = {
 constexpr SizedStruct kSegment = {
     "specinfer_segment", "out_segment", "SPECINFER_SEGMENT_INIT",
     SPECINFER_BYTES_UP_TO(specinfer_segment, compression_ratio)};
-constexpr uint32_t kFlags = SPECINFER_TRANSCRIBE_TRANSLATE |
-                            SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
-                            SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT;
+constexpr SizedStruct kWord = {
+    "specinfer_word", "out_word", "SPECINFER_WORD_INIT",
+    SPECINFER_BYTES_UP_TO(specinfer_word, text_length)};
+constexpr uint32_t kFlags =
+    SPECINFER_TRANSCRIBE_TRANSLATE | SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
+    SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT | SPECINFER_TRANSCRIBE_WORDS;
 
 }  // namespace
 
@@ -74,6 +78,7 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
       (known.flags & SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS) == 0;
   options.uses_previous_text =
       (known.flags & SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT) != 0;
+  options.has_word_times = (known.flags & SPECINFER_TRANSCRIBE_WORDS) != 0;
   if (known.seed != 0) options.seed = known.seed;
   if (known.progress != nullptr) {
     options.progress = [progress = known.progress,
@@ -111,7 +116,26 @@ specinfer_segment ToC(const Segment& from) {
   to.average_log_probability = from.average_log_probability;
   to.no_speech_probability = from.no_speech_probability;
   to.compression_ratio = from.compression_ratio;
+  to.num_words = static_cast<uint32_t>(from.words.size());
   return to;
+}
+
+specinfer_word ToC(const SpokenWord& from) {
+  specinfer_word to = SPECINFER_WORD_INIT;
+  to.probability = from.probability;
+  to.start = from.start;
+  to.end = from.end;
+  to.text = from.text.data();
+  to.text_length = from.text.size();
+  return to;
+}
+
+absl::StatusOr<const Segment*> FindSegment(const specinfer_transcriber& handle,
+                                           size_t index) {
+  const std::vector<Segment>& segments = handle.last.segments;
+  if (index < segments.size()) return &segments[index];
+  return absl::OutOfRangeError(absl::StrCat(
+      "segment ", index, " of ", segments.size(), " does not exist"));
 }
 
 }  // namespace
@@ -177,13 +201,32 @@ specinfer_status specinfer_transcriber_get_segment(
       transcriber, [&](specinfer_transcriber& handle) -> absl::Status {
         SPECINFER_RETURN_IF_ERROR(
             specinfer::CheckSizedOutput(out_segment, specinfer::kSegment));
-        if (index >= handle.last.segments.size()) {
-          return absl::OutOfRangeError(absl::StrCat("segment ", index, " of ",
-                                                    handle.last.segments.size(),
-                                                    " does not exist"));
+        SPECINFER_ASSIGN_OR_RETURN(const specinfer::Segment* segment,
+                                   specinfer::FindSegment(handle, index));
+        specinfer::WriteSizedStruct(specinfer::ToC(*segment), out_segment);
+        return absl::OkStatus();
+      });
+}
+
+specinfer_status specinfer_transcriber_get_word(
+    specinfer_transcriber* transcriber, size_t segment_index, size_t word_index,
+    specinfer_word* out_word) {
+  return specinfer::TranscriberEdge(
+      transcriber, [&](specinfer_transcriber& handle) -> absl::Status {
+        SPECINFER_RETURN_IF_ERROR(
+            specinfer::CheckSizedOutput(out_word, specinfer::kWord));
+        SPECINFER_ASSIGN_OR_RETURN(
+            const specinfer::Segment* segment,
+            specinfer::FindSegment(handle, segment_index));
+        if (word_index >= segment->words.size()) {
+          return absl::OutOfRangeError(absl::StrCat(
+              "word ", word_index, " of ", segment->words.size(),
+              " in segment ", segment_index, " does not exist",
+              segment->words.empty() ? "; ask for SPECINFER_TRANSCRIBE_WORDS"
+                                     : ""));
         }
-        specinfer::WriteSizedStruct(specinfer::ToC(handle.last.segments[index]),
-                                    out_segment);
+        specinfer::WriteSizedStruct(specinfer::ToC(segment->words[word_index]),
+                                    out_word);
         return absl::OkStatus();
       });
 }

@@ -196,6 +196,21 @@ struct TreeAttentionArgs {
   Tensor out;  // [rows, heads · head_dim]
 };
 
+// How much one head of each row looks at what was committed: the softmax of its
+// scores over all committed slots, of which the first `num_positions` are told.
+struct AttentionWeightsArgs {
+  Tensor query;  // [rows, heads · head_dim]
+  // As sees_committed of TreeAttentionArgs has them.
+  absl::Span<const AttentionSequence> sequences;
+  CacheType cache_type = CacheType::kF16;
+  size_t layer_offset = 0;
+  int32_t heads = 0, kv_heads = 0, head_dim = 0;
+  int32_t head = 0;           // the query head that is asked about
+  float scale = 1.0f;         // of the scores
+  int32_t num_positions = 0;  // at most num_committed of every sequence
+  absl::Span<float> out;      // [rows, num_positions], on the host
+};
+
 // Copies slots of one sequence, ascending and in order; to[i] <= from[i]. Pages
 // are whole, all layers of the group.
 struct MoveCacheSlotsArgs {
@@ -311,6 +326,7 @@ class Stream {
   virtual absl::Status Linear(const LinearArgs& args) = 0;
   virtual absl::Status RopeAndStore(const RopeAndStoreArgs& args) = 0;
   virtual absl::Status TreeAttention(const TreeAttentionArgs& args) = 0;
+  virtual absl::Status AttentionWeights(const AttentionWeightsArgs& args) = 0;
   virtual absl::Status GatedActivation(const GatedActivationArgs& args) = 0;
   virtual absl::Status Add(const AddArgs& args) = 0;
   virtual absl::Status GatherRows(const GatherRowsArgs& args) = 0;

@@ -9,6 +9,26 @@ namespace {
 // The prompt's tokens, and room to say something.
 constexpr int32_t kMinContext = 16;
 
+// Pairs of numbers under "whisper.alignment_heads": layer and head.
+absl::Status ReadAlignmentHeads(const ModelFile& file, Architecture* a) {
+  constexpr char kKey[] = "whisper.alignment_heads";
+  if (file.Find(kKey) == nullptr) return absl::OkStatus();
+  SPECINFER_ASSIGN_OR_RETURN(const NumberArray numbers, file.GetNumbers(kKey));
+  const int64_t num_layers = static_cast<int64_t>(a->layers.size());
+  for (size_t i = 0; i + 1 < numbers.size(); i += 2) {
+    const int64_t layer = numbers.Int(i), head = numbers.Int(i + 1);
+    if (layer < 0 || layer >= num_layers || head < 0 || head >= a->heads) {
+      return absl::InvalidArgumentError(
+          ModelMessage(file.path(), kKey, " names head ", head, " of layer ",
+                       layer, ", but the decoder has ", num_layers,
+                       " layers of ", a->heads, " heads"));
+    }
+    a->alignment_heads.push_back(
+        {static_cast<int32_t>(layer), static_cast<int32_t>(head)});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 // Both halves have layer norms with a bias, exact GELU without a gate, heads of
@@ -63,6 +83,7 @@ absl::StatusOr<Architecture> DescribeWhisper(const ModelFile& file) {
       GetSize(file, "whisper.encoder.context_length", 1, 1 << 14));
   SPECINFER_ASSIGN_OR_RETURN(
       encoder.mel_bins, GetSize(file, "whisper.encoder.mel_bins", 1, 1 << 10));
+  SPECINFER_RETURN_IF_ERROR(ReadAlignmentHeads(file, &a));
   return a;
 }
 

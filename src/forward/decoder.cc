@@ -193,10 +193,10 @@ absl::Status Decoder::RunPass(const ForwardAnswer& answer) {
   for (size_t layer = 0; layer < num_layers_; ++layer) {
     SPECINFER_RETURN_IF_ERROR(Attention(layer));
     const bool is_last = layer + 1 == num_layers_;
-    if (is_last && answer.rows.empty())
+    if (is_last && answer.rows.empty() && answer.cross.heads.empty())
       break;  // a prompt's chunk is here for its keys and values alone
     if (architecture_.has_encoder())
-      SPECINFER_RETURN_IF_ERROR(CrossAttention(layer));
+      SPECINFER_RETURN_IF_ERROR(CrossAttention(layer, answer.cross));
     SPECINFER_RETURN_IF_ERROR(FeedForward(layer));
   }
   if (answer.rows.empty()) return stream_->Wait();
@@ -280,7 +280,7 @@ absl::Status Decoder::Attention(size_t layer) {
 }
 
 // Its keys and values were computed when the memory was.
-absl::Status Decoder::CrossAttention(size_t layer) {
+absl::Status Decoder::CrossAttention(size_t layer, const CrossWeights& asked) {
   const Architecture& a = architecture_;
   const LayerWeights& w = weights_.layers[layer];
   const Tensor residual = residual_.Rows(0, num_rows_);
@@ -293,6 +293,7 @@ absl::Status Decoder::CrossAttention(size_t layer) {
       {{w.cross_query.weight.get(), w.cross_query.bias, query}}};
   SPECINFER_RETURN_IF_ERROR(
       stream_->Linear({.in = normed, .outputs = queries}));
+  SPECINFER_RETURN_IF_ERROR(TellCrossWeights(layer, asked));
   SPECINFER_RETURN_IF_ERROR(stream_->TreeAttention(
       {.query = query,
        .sequences = memories_,
@@ -309,6 +310,30 @@ absl::Status Decoder::CrossAttention(size_t layer) {
   SPECINFER_RETURN_IF_ERROR(
       stream_->Linear({.in = attended, .outputs = output}));
   return stream_->Add({.sum = residual, .addend = normed});
+}
+
+// REQUIRES: query_ holds the layer's queries.
+absl::Status Decoder::TellCrossWeights(size_t layer,
+                                       const CrossWeights& asked) {
+  for (size_t i = 0; i < asked.heads.size(); ++i) {
+    if (static_cast<size_t>(asked.heads[i].layer) != layer) continue;
+    SPECINFER_RETURN_IF_ERROR(stream_->AttentionWeights(
+        {.query = query_.Rows(0, num_rows_),
+         .sequences = memories_,
+         .cache_type = memory_layout_->cache_type,
+         .layer_offset = memory_layout_->layer_offset[layer],
+         .heads = architecture_.heads,
+         .kv_heads = architecture_.kv_heads,
+         .head_dim = architecture_.head_dim,
+         .head = asked.heads[i].head,
+         .scale = architecture_.attention_scale,
+         .num_positions = asked.num_positions,
+         .out = asked.weights.subspan(
+             i * asked.head_stride,
+             static_cast<size_t>(num_rows_) *
+                 static_cast<size_t>(asked.num_positions))}));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Decoder::FeedForward(size_t layer) {

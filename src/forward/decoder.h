@@ -30,6 +30,18 @@ struct SequenceNodes {
   int32_t first_node = 0;
 };
 
+// How much some heads of each row look at what was encoded: weights after the
+// softmax over all that the sequences are bound to, of which the first
+// `num_positions` are told.
+struct CrossWeights {
+  absl::Span<const CrossHead> heads;  // empty: not asked for
+  int32_t num_positions = 0;
+  // [heads, head_stride], of which a pass writes the first [rows,
+  // num_positions].
+  absl::Span<float> weights;
+  size_t head_stride = 0;
+};
+
 // What a pass should tell. Rows count the computed nodes of all sequences in
 // order.
 struct ForwardAnswer {
@@ -37,6 +49,7 @@ struct ForwardAnswer {
                                         // HeadQuery::row indexes this list
   absl::Span<const HeadQuery> queries;  // asked of those
   absl::Span<float> hidden;  // [rows, hidden_size], normalised; may be empty
+  CrossWeights cross;        // of all computed nodes
 };
 
 // A part of the network, for drafting; 0: all of it.
@@ -86,7 +99,8 @@ class Decoder {
     return Normalize(architecture_, in, weights, out, *stream_);
   }
   absl::Status Attention(size_t layer);
-  absl::Status CrossAttention(size_t layer);
+  absl::Status CrossAttention(size_t layer, const CrossWeights& asked);
+  absl::Status TellCrossWeights(size_t layer, const CrossWeights& asked);
   absl::Status FeedForward(size_t layer);
   absl::Status Head(absl::Span<const HeadQuery> queries);
 

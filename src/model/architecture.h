@@ -34,6 +34,12 @@ struct EncoderArchitecture {
   int32_t max_positions = 0;  // half as many as frames
 };
 
+// A query head of a decoder's attention to what was encoded.
+struct CrossHead {
+  int32_t layer = 0;
+  int32_t head = 0;
+};
+
 enum class NormKind : uint8_t { kRms, kLayer };
 
 struct Architecture {
@@ -70,6 +76,8 @@ struct Architecture {
   // Of an encoder-decoder, whose layers also attend to what was encoded; it
   // shares heads, head_dim and norms. No layers: there is none.
   EncoderArchitecture encoder;
+  // Those whose weights follow the sound in time; none: nobody knows which.
+  std::vector<CrossHead> alignment_heads;
 
   bool has_encoder() const { return encoder.num_layers > 0; }
 };

@@ -7,8 +7,20 @@
 #include "src/base/text.h"
 #include "src/speech/spoken_language.h"
 #include "src/speech/window_segments.h"
+#include "src/speech/word_times.h"
 
 namespace specinfer {
+
+namespace {
+
+void AddTimes(const WindowTimes& of_window, WindowTimes* sum) {
+  sum->encode_us += of_window.encode_us;
+  sum->decode_us += of_window.decode_us;
+  sum->num_rounds += of_window.num_rounds;
+  sum->num_tokens += of_window.num_tokens;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Transcriber>> Transcriber::Create(
     std::shared_ptr<const Model> model, const TranscriberOptions& options) {
@@ -97,6 +109,8 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
                                 const TranscriptionOptions& options) {
   is_cancelled_.store(false, std::memory_order_relaxed);
   turn_.set_urgency(options.urgency);
+  if (options.has_word_times)
+    SPECINFER_RETURN_IF_ERROR(decoder_->CheckAlignmentHeads());
   SPECINFER_RETURN_IF_ERROR(ReadSamples(samples, options.format));
   const Tokenizer& tokenizer = model().tokenizer();
   previous_.clear();
@@ -110,6 +124,8 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
     SPECINFER_RETURN_IF_ERROR(tokenizer.Tokenize(
         " " + options.hotwords, /*parse_special=*/false, &hotwords_));
   }
+  has_word_times_ = options.has_word_times;
+  last_speech_end_ = 0.0;
   request_ = {};
   request_.prompt.task = options.task;
   request_.prompt.has_timestamps = options.has_timestamps;
@@ -158,6 +174,7 @@ absl::StatusOr<Transcription> Transcriber::TranscribeAll(
     }
     request_.stream = static_cast<uint64_t>(first);
     SPECINFER_RETURN_IF_ERROR(TranscribeWindow(window, &result, &first));
+    AddTimes(decoder_->times(), &result.times);
     if (!options.uses_previous_text || decoder_->ResetsPrompt())
       previous_start_ = previous_.size();
     const float done = static_cast<float>(std::min(first, num_frames)) /
@@ -175,15 +192,13 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
       absl::MakeConstSpan(previous_).subspan(previous_start_);
   SPECINFER_ASSIGN_OR_RETURN(const DecodedWindow* decoded,
                              decoder_->Decode(request_, MakeControl()));
-  const WindowTimes& times = decoder_->times();
-  result->times.encode_us += times.encode_us;
-  result->times.decode_us += times.decode_us;
-  result->times.num_rounds += times.num_rounds;
-  result->times.num_tokens += times.num_tokens;
   *next_frame = window.first_frame + window.num_frames;
   if (decoder_->IsSilence()) return absl::OkStatus();
   WindowSegments split = SplitWindow(decoder_->tokens(), model().tokenizer(),
                                      window, decoded->tokens);
+  if (has_word_times_) {
+    SPECINFER_RETURN_IF_ERROR(FindWords(window, result->language, &split));
+  }
   *next_frame = split.next_frame;
   DropEmptySegments(&split.segments);
   for (Segment& segment : split.segments) {
@@ -195,6 +210,33 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
                      segment.tokens.end());
     result->segments.push_back(std::move(segment));
   }
+  return absl::OkStatus();
+}
+
+// As faster-whisper's generate_segments: all segments of the window at once,
+// those that DropEmptySegments leaves out included. But without timestamps
+// windows stay where they are without words: what remains after the last word
+// is silence as a rule, and a model that gives no times hears words in it.
+absl::Status Transcriber::FindWords(const FrameWindow& window,
+                                    const Language* language,
+                                    WindowSegments* split) {
+  const SpeechTokens& tokens = decoder_->tokens();
+  const std::vector<Token> text = TextTokens(tokens, split->segments);
+  if (!text.empty()) {
+    SPECINFER_ASSIGN_OR_RETURN(
+        const TokenTimes times,
+        decoder_->Align({.text = text,
+                         .language = request_.prompt.language,
+                         .task = request_.prompt.task,
+                         .num_frames = window.num_frames},
+                        MakeControl()));
+    AddWordTimes(tokens, model().tokenizer(),
+                 language == nullptr ? "en" : language->code, {}, times,
+                 window.start(), last_speech_end_, &split->segments);
+  }
+  if (request_.prompt.has_timestamps)
+    split->next_frame = NextFrameAfterWords(*split, window);
+  last_speech_end_ = LastSpeechEnd(split->segments, last_speech_end_);
   return absl::OkStatus();
 }
 

@@ -34,6 +34,7 @@ struct TranscriptionOptions {
   std::string language;  // a code or an English name; empty: told by the sound
   SpeechTask task = SpeechTask::kTranscribe;
   bool has_timestamps = true;
+  bool has_word_times = false;  // a pass more for each window
   // What was said before prompts each window. It helps names and style, and
   // carries mistakes along.
   bool uses_previous_text = false;
@@ -62,7 +63,8 @@ class Transcriber {
 
   // `samples`: interleaved; what is not finite is taken as 0.
   // Errors: INVALID_ARGUMENT (language, format, half a frame), UNIMPLEMENTED (a
-  // build without a resampler), CANCELLED, RESOURCE_EXHAUSTED.
+  // build without a resampler), FAILED_PRECONDITION (words of a model whose
+  // alignment heads nobody names), CANCELLED, RESOURCE_EXHAUSTED.
   absl::StatusOr<Transcription> Transcribe(absl::Span<const float> samples,
                                            const TranscriptionOptions& options);
   void Cancel() { is_cancelled_.store(true, std::memory_order_relaxed); }
@@ -95,6 +97,9 @@ class Transcriber {
   absl::Span<const float> WindowFrames(const FrameWindow& window);
   absl::Status TranscribeWindow(const FrameWindow& window,
                                 Transcription* result, int64_t* next_frame);
+  // Gives the segments of a window their words.
+  absl::Status FindWords(const FrameWindow& window, const Language* language,
+                         WindowSegments* split);
   absl::StatusOr<Token> FindLanguage(const TranscriptionOptions& options,
                                      Transcription* result);
 
@@ -110,6 +115,8 @@ class Transcriber {
   std::vector<Token> previous_, hotwords_;
   size_t previous_start_ = 0;  // of what prompts the next window
   WindowRequest request_;
+  bool has_word_times_ = false;
+  double last_speech_end_ = 0.0;  // seconds; 0: nothing was said
 };
 
 }  // namespace specinfer

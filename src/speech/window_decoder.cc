@@ -36,7 +36,8 @@ WindowDecoder::WindowDecoder(std::shared_ptr<const Model> model,
       chooser_(kMaxRows),
       lane_(kMaxRows),
       fallback_(fallback),
-      guard_(tokens_, guard, model_->architecture().max_context) {}
+      guard_(tokens_, guard, model_->architecture().max_context),
+      aligner_(*model_, tokens_) {}
 
 absl::StatusOr<std::unique_ptr<WindowDecoder>> WindowDecoder::Create(
     std::shared_ptr<const Model> model, const FallbackOptions& fallback,
@@ -203,6 +204,17 @@ absl::Status WindowDecoder::ReadPrompt(const PassControl& control) {
   decoded_.no_speech_probability = static_cast<float>(
       std::exp(double{no_speech_score_} - start_log_sum_exp_));
   return absl::OkStatus();
+}
+
+absl::StatusOr<TokenTimes> WindowDecoder::Align(const AlignmentRequest& request,
+                                                const PassControl& control) {
+  PassControl whole = control;
+  whole.deadline_us = kNoDeadline;
+  const int64_t start_us = control.WorkMicros();
+  absl::StatusOr<TokenTimes> times =
+      aligner_.Align(request, *generator_, *sequence_, whole);
+  times_.decode_us += control.WorkMicros() - start_us;
+  return times;
 }
 
 void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {

@@ -22,6 +22,7 @@
 #include "src/speech/speech_prompt.h"
 #include "src/speech/speech_tokens.h"
 #include "src/speech/timestamp_rules.h"
+#include "src/speech/token_aligner.h"
 
 namespace specinfer {
 
@@ -77,6 +78,12 @@ class WindowDecoder {
   bool IsSilence() const { return fallback_.IsSilence(); }
   bool ResetsPrompt() const { return fallback_.ResetsPrompt(); }
 
+  // When each token is said of a text that was decoded from what was encoded.
+  // As TokenAligner::Align; it never stops at a deadline.
+  absl::StatusOr<TokenTimes> Align(const AlignmentRequest& request,
+                                   const PassControl& control);
+  absl::Status CheckAlignmentHeads() const { return aligner_.CheckHeads(); }
+
   const WindowTimes& times() const { return times_; }
 
  private:
@@ -108,6 +115,7 @@ class WindowDecoder {
   Lane lane_;
   Fallback fallback_;
   RepetitionGuard guard_;
+  TokenAligner aligner_;
 
   // Where the call stands that stopped in the middle, but for the encoder.
   enum class Stage { kNone, kLanguage, kPrompt, kBetweenTries, kTry };

@@ -83,16 +83,18 @@ WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
   return split;
 }
 
+double LastSpeechEnd(absl::Span<const Segment> segments, double absent) {
+  for (size_t i = segments.size(); i-- > 0;) {
+    if (!segments[i].words.empty()) return segments[i].words.back().end;
+  }
+  return segments.empty() ? absent : segments.back().end;
+}
+
 int64_t NextFrameAfterWords(const WindowSegments& split,
                             const FrameWindow& window) {
   if (split.ends_with_single_timestamp || split.segments.empty())
     return split.next_frame;
-  double end = split.segments.back().end;
-  for (size_t i = split.segments.size(); i-- > 0;) {
-    if (split.segments[i].words.empty()) continue;
-    end = split.segments[i].words.back().end;
-    break;
-  }
+  const double end = LastSpeechEnd(split.segments, window.start());
   if (!(end > window.start())) return split.next_frame;
   const int64_t frame = static_cast<int64_t>(
       std::nearbyint(std::min(end, window.end()) * kFramesPerSecond));

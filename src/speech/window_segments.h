@@ -48,6 +48,10 @@ WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
                            const FrameWindow& window,
                            absl::Span<const Token> tokens);
 
+// Where the last word of segments that have words ends; where none has, the
+// last segment; without segments, `absent`.
+double LastSpeechEnd(absl::Span<const Segment> segments, double absent);
+
 // Where the next window begins once the segments have words: at the end of the
 // last word, unless nothing is said after it.
 int64_t NextFrameAfterWords(const WindowSegments& split,

@@ -309,7 +309,7 @@ FIELD(specinfer_transcription, num_tokens, 44);
 FIELD(specinfer_transcription, num_passes, 48);
 FIELD(specinfer_transcription, reserved, 52);
 
-SIZE(specinfer_segment, 64);
+SIZE(specinfer_segment, 72);
 FIELD(specinfer_segment, struct_size, 0);
 FIELD(specinfer_segment, num_tokens, 4);
 FIELD(specinfer_segment, start, 8);
@@ -321,6 +321,16 @@ FIELD(specinfer_segment, temperature, 48);
 FIELD(specinfer_segment, average_log_probability, 52);
 FIELD(specinfer_segment, no_speech_probability, 56);
 FIELD(specinfer_segment, compression_ratio, 60);
+FIELD(specinfer_segment, num_words, 64);
+FIELD(specinfer_segment, reserved, 68);
+
+SIZE(specinfer_word, 40);
+FIELD(specinfer_word, struct_size, 0);
+FIELD(specinfer_word, probability, 4);
+FIELD(specinfer_word, start, 8);
+FIELD(specinfer_word, end, 16);
+FIELD(specinfer_word, text, 24);
+FIELD(specinfer_word, text_length, 32);
 
 SIZE(specinfer_live_config, 32);
 FIELD(specinfer_live_config, struct_size, 0);

@@ -321,6 +321,37 @@ StreamCase AttentionCase(const AttentionShape& shape) {
           }};
 }
 
+StreamCase AttentionWeightsCase(CacheType type) {
+  return {
+      std::string("AttentionWeights") + (type == CacheType::kQ8 ? "Q8" : ""),
+      [=](Machine& machine) {
+        constexpr int kRows = 9, kHeads = 4, kHeadDim = 64, kSlots = 150;
+        TestCache cache(machine, kSlots, 2, kHeadDim, 1, type);
+        for (int slot = 0; slot < kSlots; ++slot)
+          cache.WriteToken(slot, static_cast<uint64_t>(slot));
+        const TestTree chain = Chain(kRows);
+        const AttentionSequence sequence =
+            chain.Sequence(cache.pages(), kSlots);
+        std::vector<float> out(kRows * 140);
+        AttentionWeightsArgs args;
+        args.query = machine.MakeTensor(
+            kRows, kHeads * kHeadDim,
+            RandomFloats(kRows * kHeads * kHeadDim, 14, 2.0f));
+        args.sequences = absl::MakeSpan(&sequence, 1);
+        args.cache_type = type;
+        args.heads = kHeads;
+        args.kv_heads = 2;
+        args.head_dim = kHeadDim;
+        args.head = 3;
+        args.scale = 0.3f;
+        args.num_positions = 140;
+        args.out = absl::MakeSpan(out);
+        const absl::Status status = machine.Run(
+            [&](Stream& stream) { return stream.AttentionWeights(args); });
+        return status.ok() ? Bits(out) : kFailed;
+      }};
+}
+
 }  // namespace
 
 std::vector<StreamCase> AllStreamCases() {
@@ -407,6 +438,8 @@ std::vector<StreamCase> AllStreamCases() {
     cases.push_back(AttentionCase(shape));
     cases.push_back(AttentionCase(Q8(shape)));
   }
+  cases.push_back(AttentionWeightsCase(CacheType::kF16));
+  cases.push_back(AttentionWeightsCase(CacheType::kQ8));
   return cases;
 }
 

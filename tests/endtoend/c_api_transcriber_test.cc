@@ -2,6 +2,7 @@
 // real model and a real recording, where they are.
 #include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -50,6 +51,9 @@ TEST(CApiTranscriberWithoutModel, RefusesNull) {
                kInvalid, "transcriber");
   EXPECT_FAILS(specinfer_transcriber_get_segment(nullptr, 0, &segment),
                kInvalid, "transcriber");
+  specinfer_word word = SPECINFER_WORD_INIT;
+  EXPECT_FAILS(specinfer_transcriber_get_word(nullptr, 0, 0, &word), kInvalid,
+               "transcriber");
   EXPECT_EQ(transcriber, nullptr);
 }
 
@@ -190,7 +194,7 @@ TEST_F(CApiTranscriber, RefusesWrongConfigs) {
     change(config);
     EXPECT_FAILS(Transcribe(&config), kInvalid, part);
   };
-  refuses([](auto& config) { config.flags = 8; }, "flags");
+  refuses([](auto& config) { config.flags = 1u << 24; }, "flags");
   refuses([](auto& config) { config.flags = 1u << 31; }, "flags");
   refuses([](auto& config) { config.sample_rate = 3999; }, "3999 Hz");
   refuses([](auto& config) { config.sample_rate = UINT32_MAX; }, "rate");
@@ -231,6 +235,69 @@ TEST_F(CApiTranscriber, RefusesSegmentsThatDoNotExist) {
   EXPECT_FAILS(
       specinfer_transcriber_get_segment(transcriber_.get(), 0, &segment_),
       kInvalid, "struct_size");
+}
+
+TEST_F(CApiTranscriber, TellsWordsInOrder) {
+  config_.flags = SPECINFER_TRANSCRIBE_WORDS;
+  ASSERT_OK(Transcribe(&config_));
+
+  double last = 0;
+  uint32_t num_words = 0;
+  for (uint32_t i = 0; i < result_.num_segments; ++i) {
+    ASSERT_OK(
+        specinfer_transcriber_get_segment(transcriber_.get(), i, &segment_));
+    num_words += segment_.num_words;
+    std::string text;
+    for (uint32_t j = 0; j < segment_.num_words; ++j) {
+      specinfer_word word = SPECINFER_WORD_INIT;
+      ASSERT_OK(
+          specinfer_transcriber_get_word(transcriber_.get(), i, j, &word));
+      text.append(word.text, word.text_length);
+      EXPECT_GE(word.start, last);
+      EXPECT_GE(word.end, word.start);
+      EXPECT_GT(word.probability, 0.0f);
+      last = word.start;
+    }
+    EXPECT_EQ(text, std::string(segment_.text, segment_.text_length));
+  }
+  EXPECT_EQ(num_words, 22u);
+}
+
+TEST_F(CApiTranscriber, HasNoWordsUnlessAskedFor) {
+  specinfer_word word = SPECINFER_WORD_INIT;
+  ASSERT_OK(Transcribe(nullptr));
+  ASSERT_OK(
+      specinfer_transcriber_get_segment(transcriber_.get(), 0, &segment_));
+  EXPECT_EQ(segment_.num_words, 0u);
+  EXPECT_FAILS(specinfer_transcriber_get_word(transcriber_.get(), 0, 0, &word),
+               SPECINFER_OUT_OF_RANGE, "SPECINFER_TRANSCRIBE_WORDS");
+
+  config_.flags = SPECINFER_TRANSCRIBE_WORDS;
+  ASSERT_OK(Transcribe(&config_));
+  EXPECT_FAILS(
+      specinfer_transcriber_get_word(transcriber_.get(), 0, 1000, &word),
+      SPECINFER_OUT_OF_RANGE, "word 1000");
+  EXPECT_FAILS(
+      specinfer_transcriber_get_word(transcriber_.get(), SIZE_MAX, 0, &word),
+      SPECINFER_OUT_OF_RANGE, "segment");
+  EXPECT_FAILS(
+      specinfer_transcriber_get_word(transcriber_.get(), 0, 0, nullptr),
+      kInvalid, "out_word");
+  word.struct_size = 7;
+  EXPECT_FAILS(specinfer_transcriber_get_word(transcriber_.get(), 0, 0, &word),
+               kInvalid, "struct_size");
+}
+
+// As a program built before segments had words calls it.
+TEST_F(CApiTranscriber, TellsSegmentsToOlderPrograms) {
+  config_.flags = SPECINFER_TRANSCRIBE_WORDS;
+  ASSERT_OK(Transcribe(&config_));
+  segment_.struct_size = offsetof(specinfer_segment, num_words);
+  segment_.num_words = 77;
+  ASSERT_OK(
+      specinfer_transcriber_get_segment(transcriber_.get(), 0, &segment_));
+  EXPECT_EQ(segment_.num_words, 77u);
+  EXPECT_GT(segment_.text_length, 0u);
 }
 
 TEST_F(CApiTranscriber, FailureForgetsTheLastSegments) {

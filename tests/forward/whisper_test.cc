@@ -51,7 +51,9 @@ class WhisperByDefinition {
     return Norm("enc.output_norm", x);
   }
 
-  Rows Decode(const std::vector<Token>& tokens, const Rows& encoded) const {
+  // `cross`: gets the weights of each layer's cross-attention, head by head.
+  Rows Decode(const std::vector<Token>& tokens, const Rows& encoded,
+              std::vector<std::vector<Rows>>* cross = nullptr) const {
     Rows x(tokens.size(), std::vector<double>(model_.hidden));
     for (size_t t = 0; t < x.size(); ++t)
       for (size_t i = 0; i < x[t].size(); ++i)
@@ -62,8 +64,9 @@ class WhisperByDefinition {
       const std::string prefix = "blk." + std::to_string(layer) + ".";
       const Rows normed = Norm(prefix + "attn_norm", x);
       Add(Attend(prefix + "attn_", normed, normed, true), &x);
+      if (cross != nullptr) cross->emplace_back();
       Add(Attend(prefix + "cross_attn_", Norm(prefix + "cross_attn_norm", x),
-                 encoded, false),
+                 encoded, false, cross == nullptr ? nullptr : &cross->back()),
           &x);
       Add(FeedForward(prefix, x), &x);
     }
@@ -140,12 +143,15 @@ class WhisperByDefinition {
     return out;
   }
   Rows Attend(const std::string& prefix, const Rows& in, const Rows& seen,
-              bool is_causal) const {
+              bool is_causal, std::vector<Rows>* weights = nullptr) const {
     const Rows query = Linear(prefix + "q", in);
     const Rows key = Linear(prefix + "k", seen);
     const Rows value = Linear(prefix + "v", seen);
     const size_t head_dim = model_.hidden / model_.text_heads;
     Rows out(in.size(), std::vector<double>(model_.hidden));
+    if (weights != nullptr)
+      weights->assign(model_.text_heads,
+                      Rows(in.size(), std::vector<double>(seen.size())));
     for (size_t t = 0; t < in.size(); ++t) {
       for (size_t first = 0; first < model_.hidden; first += head_dim) {
         const size_t end = is_causal ? t + 1 : seen.size();
@@ -157,10 +163,13 @@ class WhisperByDefinition {
           const double weight =
               std::exp(score / std::sqrt(static_cast<double>(head_dim)));
           sum += weight;
+          if (weights != nullptr) (*weights)[first / head_dim][t][s] = weight;
           for (size_t d = first; d < first + head_dim; ++d)
             out[t][d] += weight * value[s][d];
         }
         for (size_t d = first; d < first + head_dim; ++d) out[t][d] /= sum;
+        if (weights == nullptr) continue;
+        for (double& weight : (*weights)[first / head_dim][t]) weight /= sum;
       }
     }
     return Linear(prefix + "output", out);
@@ -247,16 +256,20 @@ class Whisper : public ::testing::TestWithParam<std::string> {
              .full = absl::MakeSpan(logits.back())
                          .subspan(static_cast<size_t>(row) * 11, 11)});
       const SequenceNodes chain = {.sequence = text.get(), .tokens = kTokens};
-      EXPECT_TRUE(
-          (*decoder)
-              ->Forward({&chain, 1}, {.rows = rows, .queries = queries}, {})
-              .ok());
+      ForwardAnswer answer = {.cross = cross_};
+      if (asks_head_) {
+        answer.rows = rows;
+        answer.queries = queries;
+      }
+      EXPECT_TRUE((*decoder)->Forward({&chain, 1}, answer, {}).ok());
     }
     return logits;
   }
 
   bool stops_always_ = false;
   int num_stops_ = 0;
+  CrossWeights cross_;  // what passes are asked for
+  bool asks_head_ = true;
   const TinyWhisper model_ = MakeModel();
   MemoryFiles files_;
   Memory memory_{0};
@@ -277,6 +290,37 @@ TEST_P(Whisper, IsWhatItsDefinitionSays) {
 
     for (size_t i = 0; i < logits.size(); ++i)
       EXPECT_NEAR(logits[i], expected[i / 11][i % 11], 5e-3) << i;
+  }
+}
+
+// Of chosen heads, in any order, each in a place of its own; whether something
+// else is asked for or not.
+TEST_P(Whisper, TellsWhatHeadsLookAt) {
+  constexpr int kPositions = 5;  // of 7
+  const std::vector<CrossHead> heads = {{1, 0}, {0, 1}, {1, 1}};
+  const std::vector<float> mel = MakeMel(14, 77);
+  const WhisperByDefinition definition(model_);
+  std::vector<std::vector<Rows>> expected;
+  definition.Decode(kTokens, definition.Encode(ToRows(mel, 9)), &expected);
+  for (const bool asks_head : {true, false}) {
+    asks_head_ = asks_head;
+    std::vector<float> weights(heads.size() * 30, -1.0f);
+    cross_ = {.heads = heads,
+              .num_positions = kPositions,
+              .weights = absl::MakeSpan(weights),
+              .head_stride = 30};
+
+    Run({mel}, WeightForm::kAsFiled, CacheType::kF16);
+
+    for (size_t i = 0; i < heads.size(); ++i) {
+      const Rows& rows = expected[static_cast<size_t>(heads[i].layer)]
+                                 [static_cast<size_t>(heads[i].head)];
+      for (size_t p = 0; p < 30; ++p) {
+        const double weight =
+            p < 4 * kPositions ? rows[p / kPositions][p % kPositions] : -1.0;
+        EXPECT_NEAR(weights[i * 30 + p], weight, 1e-3) << i << " " << p;
+      }
+    }
   }
 }
 

@@ -41,6 +41,7 @@ class FaultyStream : public Stream {
   SPECINFER_FORWARD_OP(Linear)
   SPECINFER_FORWARD_OP(RopeAndStore)
   SPECINFER_FORWARD_OP(TreeAttention)
+  SPECINFER_FORWARD_OP(AttentionWeights)
   SPECINFER_FORWARD_OP(GatedActivation)
   SPECINFER_FORWARD_OP(Add)
   SPECINFER_FORWARD_OP(GatherRows)

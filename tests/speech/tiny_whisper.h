@@ -52,7 +52,7 @@ inline std::vector<std::string> TinyWhisperVocabulary() {
 
 // Name and bytes of its files: a folder of CTranslate2.
 inline std::vector<std::pair<std::string, std::string>> TinyWhisperFiles(
-    uint32_t text_context = 64) {
+    uint32_t text_context = 64, bool has_alignment_heads = true) {
   const std::vector<std::string> vocabulary = TinyWhisperVocabulary();
   TinyWhisper model({.vocabulary = static_cast<uint32_t>(vocabulary.size()),
                      .hidden = 64,
@@ -72,27 +72,34 @@ inline std::vector<std::pair<std::string, std::string>> TinyWhisperFiles(
   }
   std::string lines;
   for (const std::string& token : vocabulary) lines += token + "\n";
-  return {{"model.bin", WriteCtranslate2(model).bytes()},
-          {"vocabulary.txt", lines}};
+  std::vector<std::pair<std::string, std::string>> files = {
+      {"model.bin", WriteCtranslate2(model).bytes()},
+      {"vocabulary.txt", lines}};
+  if (has_alignment_heads)
+    files.emplace_back("config.json",
+                       R"({"alignment_heads": [[1, 0], [0, 1]]})");
+  return files;
 }
 
 // With `backend`; null where this machine lacks its instructions.
 inline std::shared_ptr<const Model> LoadTinyWhisper(
     const std::string& backend = "cpu", int num_threads = 1,
-    uint32_t text_context = 64) {
+    uint32_t text_context = 64, bool has_alignment_heads = true) {
   // Static, as the file is read through it as long as the model lives.
-  static MemoryFiles* const files = new MemoryFiles;
-  for (auto& [name, bytes] : TinyWhisperFiles(text_context))
-    files->Put("d/" + name, bytes);
+  static MemoryFiles* const memory_files = new MemoryFiles;
+  const std::string folder = has_alignment_heads ? "d" : "headless";
+  for (auto& [name, bytes] :
+       TinyWhisperFiles(text_context, has_alignment_heads))
+    memory_files->Put(folder + "/" + name, bytes);
   EngineOptions options;
   options.backend = backend;
   options.num_threads = num_threads;
-  options.file_reader = files->reader();
+  options.file_reader = memory_files->reader();
   absl::StatusOr<std::unique_ptr<Engine>> engine =
       CreateEngine(std::move(options));
   if (!engine.ok()) return nullptr;
-  absl::StatusOr<std::shared_ptr<const Model>> loaded =
-      Model::Load(std::shared_ptr<const Engine>(*std::move(engine)), "d", {});
+  absl::StatusOr<std::shared_ptr<const Model>> loaded = Model::Load(
+      std::shared_ptr<const Engine>(*std::move(engine)), folder, {});
   EXPECT_TRUE(loaded.ok()) << loaded.status();
   return loaded.ok() ? *loaded : nullptr;
 }

@@ -1,5 +1,6 @@
 #include "src/speech/transcriber.h"
 
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "tests/speech/recordings.h"
 #include "tests/speech/speech_models.h"
 #include "tools/specinfer/english_normalizer.h"
+#include <nlohmann/json.hpp>
 
 namespace specinfer {
 namespace {
@@ -38,6 +40,42 @@ TEST(TranscriberTest, HearsASpeech) {
   EXPECT_EQ(result->language->code, "en");
   EXPECT_GE(result->segments.front().start, 0.0);
   EXPECT_LE(result->segments.back().end, 11.0);
+}
+
+// The words of three clips begin where faster-whisper 1.2.1 has them.
+TEST(TranscriberTest, TimesWordsAsFasterWhisper) {
+  const std::shared_ptr<const Model> model =
+      LoadSpeechModel("whisper-base", WeightForm::kAsFiled);
+  if (ReadRecording("clips/jfk.wav").empty() || model == nullptr)
+    GTEST_SKIP() << "no clips/jfk.wav or no whisper-base";
+  std::ifstream file(std::string(SPECINFER_TESTDATA) +
+                     "/speech/word_starts.json");
+  const nlohmann::json clips = nlohmann::json::parse(file);
+  ASSERT_EQ(clips.size(), 3u);
+  const auto transcriber = Transcriber::Create(model, {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  TranscriptionOptions options;
+  options.language = "en";
+  options.has_word_times = true;
+  for (const nlohmann::json& clip : clips) {
+    SCOPED_TRACE(clip["clip"].get<std::string>());
+    const std::vector<float> samples =
+        ReadRecording("clips/" + clip["clip"].get<std::string>());
+
+    const auto result = (*transcriber)->Transcribe(samples, options);
+
+    ASSERT_TRUE(result.ok()) << result.status();
+    std::vector<SpokenWord> words;
+    for (const Segment& segment : result->segments)
+      words.insert(words.end(), segment.words.begin(), segment.words.end());
+    ASSERT_EQ(words.size(), clip["words"].size());
+    for (size_t i = 0; i < words.size(); ++i) {
+      const nlohmann::json& expected = clip["words"][i];
+      EXPECT_EQ(words[i].text, expected[0].get<std::string>());
+      EXPECT_NEAR(words[i].start, expected[1].get<double>(), 0.041)
+          << words[i].text;
+    }
+  }
 }
 
 // Whatever is heard, it is no crash.

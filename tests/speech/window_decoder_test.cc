@@ -291,6 +291,68 @@ TEST(TinyTranscriberTest, OfEnglishAloneTranslatesNothing) {
       (*transcriber)->Transcribe(MakeNoise(16000, 0.3), options).status()));
 }
 
+TEST(TinyTranscriberTest, TimesEveryWord) {
+  auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  TranscriptionOptions options;
+  options.has_word_times = true;
+  const auto result =
+      (*transcriber)->Transcribe(MakeNoise(16000 * 40, 0.3), options);
+  ASSERT_TRUE(result.ok()) << result.status();
+
+  size_t num_words = 0;
+  for (const Segment& segment : result->segments) {
+    for (const SpokenWord& word : segment.words) {
+      EXPECT_FALSE(word.text.empty());
+      EXPECT_LE(word.start, word.end);
+      EXPECT_GE(word.start, 0.0);
+      EXPECT_LE(word.end, 40.0);
+      EXPECT_GT(word.probability, 0.0f);
+      EXPECT_LE(word.probability, 1.0f);
+      ++num_words;
+    }
+  }
+  EXPECT_GT(num_words, 2u);
+}
+
+TEST(TinyTranscriberTest, SaysTheSameWithWordsWhereThereAreNoTimestamps) {
+  auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  std::string texts[2];
+  for (const bool has_word_times : {false, true}) {
+    TranscriptionOptions options;
+    options.has_timestamps = false;
+    options.has_word_times = has_word_times;
+    const auto result =
+        (*transcriber)->Transcribe(MakeNoise(16000 * 40, 0.3), options);
+    ASSERT_TRUE(result.ok()) << result.status();
+    for (const Segment& segment : result->segments) {
+      texts[has_word_times] += segment.text;
+      EXPECT_EQ(segment.words.empty(), !has_word_times);
+    }
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_FALSE(texts[0].empty());
+}
+
+TEST(TinyTranscriberTest, NeedsAlignmentHeadsForWords) {
+  auto transcriber = Transcriber::Create(
+      LoadTinyWhisper("cpu", /*num_threads=*/1, /*text_context=*/64,
+                      /*has_alignment_heads=*/false),
+      {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  TranscriptionOptions options;
+  options.has_word_times = true;
+  const auto result =
+      (*transcriber)->Transcribe(MakeNoise(16000, 0.3), options);
+  EXPECT_TRUE(absl::IsFailedPrecondition(result.status())) << result.status();
+  EXPECT_NE(result.status().ToString().find("alignment_heads"),
+            std::string::npos);
+
+  options.has_word_times = false;
+  EXPECT_TRUE((*transcriber)->Transcribe(MakeNoise(16000, 0.3), options).ok());
+}
+
 TEST(TinyTranscriberTest, IsCancelledFromAnotherThread) {
   auto transcriber = Transcriber::Create(LoadTinyWhisper(), {});
   ASSERT_TRUE(transcriber.ok()) << transcriber.status();

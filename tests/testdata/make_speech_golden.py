@@ -2,10 +2,11 @@
 """Computes the expected values in speech/ again, from the inputs that stand beside them, by the outside implementations they
 are compared with. The same files come out, unless those implementations changed.
 
-    make_speech_golden.py [--whisper FOLDER]
+    make_speech_golden.py [--whisper FOLDER] [--model FOLDER --clips FOLDER]
 
-Needs numpy and faster-whisper 1.2.1. FOLDER: a checkout of openai/whisper, for english_normalizer.json, which is left as
-it is without. Inputs: made up at random, but for a few dozen sentences. word_times_clips.json, which this leaves as it is, has
+Needs numpy and faster-whisper 1.2.1. --whisper: a checkout of openai/whisper, for english_normalizer.json, which is left as
+it is without. --model and --clips: whisper-base in CTranslate2 and the folder of recordings, for word_starts.json, which is
+left as it is without. Inputs: made up at random, but for a few dozen sentences. word_times_clips.json, which this leaves as it is, has
 alignments of public recordings by whisper-base in CTranslate2, and faster-whisper's word times of them.
 """
 import argparse
@@ -124,6 +125,14 @@ def time_words(case, tokenizer):
     return dict(case, end=end, result=result)
 
 
+def find_word_starts(model, path):
+    """When faster-whisper hears each word of a recording begin."""
+    segments, _ = model.transcribe(str(path), beam_size=1, temperature=0, word_timestamps=True, language="en",
+                                   condition_on_previous_text=False)
+    words = [[word.word, round(float(word.start), 2)] for segment in segments for word in segment.words]
+    return {"clip": path.name, "words": words}
+
+
 def write_cases(name, cases):
     lines = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
     (FOLDER / name).write_text(f"[\n{lines}\n]\n")
@@ -132,12 +141,18 @@ def write_cases(name, cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--whisper", type=pathlib.Path, help="a checkout of openai/whisper")
+    parser.add_argument("--model", type=pathlib.Path, help="whisper-base in CTranslate2")
+    parser.add_argument("--clips", type=pathlib.Path, help="the folder of the recordings of word_starts.json")
     arguments = parser.parse_args()
     for name, expect in (("alignment.txt", align), ("fallback.txt", fall_back), ("window_segments.txt", split_window)):
         lines = [f"{' '.join(line)} | {expect(line)}" for line in split_lines(name)]
         (FOLDER / name).write_text("\n".join(lines) + "\n")
     cases = json.loads((FOLDER / "word_times.json").read_text())
     write_cases("word_times.json", [time_words(case, BytesTokenizer(case["language"])) for case in cases])
+    if arguments.model and arguments.clips:
+        model = WhisperModel(str(arguments.model), device="cpu", compute_type="float32")
+        clips = [case["clip"] for case in json.loads((FOLDER / "word_starts.json").read_text())]
+        write_cases("word_starts.json", [find_word_starts(model, arguments.clips / clip) for clip in clips])
     if arguments.whisper:
         sys.path.insert(0, str(arguments.whisper / "whisper"))
         from normalizers import EnglishTextNormalizer

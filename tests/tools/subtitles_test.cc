@@ -20,6 +20,18 @@ std::vector<TranscribedSegment> OneSegment(double start, double end,
   return {{.start = start, .end = end, .text = text, .words = {}}};
 }
 
+TEST(WordLines, AreOneForEachWord) {
+  std::vector<TranscribedSegment> segments = OneSegment(0, 3, " a b");
+  segments[0].words = {
+      {.start = 1.24, .end = 1.5, .probability = 1, .text = " a"},
+      {.start = 61, .end = 3600, .probability = 0.5, .text = " b\n"}};
+
+  EXPECT_EQ(WordLines(segments),
+            "[00:00:01.240 -> 00:00:01.500] a\n"
+            "[00:01:01.000 -> 01:00:00.000] b\n");
+  EXPECT_EQ(WordLines(OneSegment(0, 3, " a b")), "");
+}
+
 TEST(Srt, NumbersTimesAndTexts) {
   const std::vector<TranscribedSegment> segments = {
       {.start = 0.0, .end = 1.5, .text = " Hello.", .words = {}},

@@ -76,6 +76,17 @@ std::string PlainText(const std::vector<TranscribedSegment>& segments) {
   return std::string(Stripped(text));
 }
 
+std::string WordLines(const std::vector<TranscribedSegment>& segments) {
+  std::string lines;
+  for (const TranscribedSegment& segment : segments) {
+    for (const TranscribedWord& word : segment.words) {
+      lines += "[" + Clock(word.start, '.') + " -> " + Clock(word.end, '.') +
+               "] " + OneLine(word.text) + "\n";
+    }
+  }
+  return lines;
+}
+
 std::string ToSrt(const std::vector<TranscribedSegment>& segments) {
   std::string subtitles;
   int number = 0;

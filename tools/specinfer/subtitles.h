@@ -42,6 +42,9 @@ struct TranscribedFile {
 // The segments' texts, one after the other, without outer white space.
 std::string PlainText(const std::vector<TranscribedSegment>& segments);
 
+// A line for each word: "[00:00:01.240 -> 00:00:01.500] word".
+std::string WordLines(const std::vector<TranscribedSegment>& segments);
+
 // SubRip. Segments without text are left out and not counted. A text is one
 // line, and what would look like times is changed: SubRip cannot escape.
 std::string ToSrt(const std::vector<TranscribedSegment>& segments);

@@ -40,9 +40,11 @@ void CheckOptions(const TranscribeOptions& options) {
   for (const std::string& path : options.files) AudioFile{path};
 }
 
-std::string TextOf(const TranscribedFile& file, bool has_header) {
-  return (has_header ? "==> " + file.file + " <==\n" : "") +
-         PlainText(file.segments) + "\n";
+std::string TextOf(const TranscribedFile& file,
+                   const TranscribeOptions& options) {
+  return (options.files.size() > 1 ? "==> " + file.file + " <==\n" : "") +
+         (options.speech.has_words ? WordLines(file.segments)
+                                   : PlainText(file.segments) + "\n");
 }
 
 std::string Format(const std::vector<TranscribedFile>& files,
@@ -51,8 +53,7 @@ std::string Format(const std::vector<TranscribedFile>& files,
   if (options.prints_srt) return ToSrt(files.front().segments);
   if (options.prints_vtt) return ToWebVtt(files.front().segments);
   std::string text;
-  for (const TranscribedFile& file : files)
-    text += TextOf(file, files.size() > 1);
+  for (const TranscribedFile& file : files) text += TextOf(file, options);
   return text;
 }
 
@@ -74,8 +75,7 @@ void TranscribeFiles(const TranscribeOptions& options) {
   for (const std::string& path : options.files) {
     files.push_back(Transcribe(transcriber.get(), ReadRecording(path),
                                options.speech, interrupt));
-    if (is_streaming)
-      WriteFile("-", TextOf(files.back(), options.files.size() > 1));
+    if (is_streaming) WriteFile("-", TextOf(files.back(), options));
     PrintSpeed(files.back());
   }
   if (!is_streaming) WriteFile(options.output_file, Format(files, options));
@@ -101,6 +101,9 @@ void AddTranscribe(CLI::App& app) {
   verb->add_flag("--previous-text", options->speech.uses_previous_text,
                  "What was said prompts what follows: helps with names, and "
                  "carries mistakes along");
+  verb->add_flag("--words", options->speech.has_words,
+                 "When each word is said: a line for each, or words in the "
+                 "segments of --json");
   verb->add_option("--seed", options->speech.seed,
                    "Of tries at higher temperatures");
   verb->add_flag("--json", options->prints_json,

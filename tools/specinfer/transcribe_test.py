@@ -136,6 +136,21 @@ class Transcribe(unittest.TestCase):
         self.assertRegex(vtt, r"\AWEBVTT\n\n00:00:0\d\.\d{3} --> 00:00:\d\d\.\d{3}\n\S.*\n\n")
 
     @needs_model
+    def test_words_have_times(self):
+        lines = self.succeed(transcribe(SPEECH, "--words")).splitlines()
+        matches = [re.fullmatch(r"\[00:00:(\d\d\.\d{3}) -> 00:00:(\d\d\.\d{3})\] (\S+)", line) for line in lines]
+        self.assertNotIn(None, matches, lines)
+        self.assertEqual(words(" ".join(match[3] for match in matches)), SAID)
+        file, = json.loads(self.succeed(transcribe(SPEECH, "--words", "--json")))
+        listed = [word for segment in file["segments"] for word in segment["words"]]
+        self.assertEqual([(float(match[1]), float(match[2])) for match in matches],
+                         [(word["start"], word["end"]) for word in listed])
+        for segment in file["segments"]:
+            self.assertEqual("".join(word["text"] for word in segment["words"]), segment["text"])
+        plain, = json.loads(self.succeed(transcribe(SPEECH, "--json")))
+        self.assertNotIn("words", plain["segments"][0])
+
+    @needs_model
     def test_options_reach_the_model(self):
         whole = json.loads(self.succeed(transcribe(SPEECH, "--json", "--no-timestamps")))[0]
         self.assertEqual([(s["start"], s["end"]) for s in whole["segments"]], [(0, 11)])

@@ -39,6 +39,7 @@ specinfer_transcription_config Config(const Recording& recording,
     config.flags |= SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS;
   if (options.uses_previous_text)
     config.flags |= SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT;
+  if (options.has_words) config.flags |= SPECINFER_TRANSCRIBE_WORDS;
   config.sample_rate = recording.sample_rate;
   config.num_channels = recording.num_channels;
   config.language = options.language.data();
@@ -52,6 +53,20 @@ specinfer_transcription_config Config(const Recording& recording,
   return config;
 }
 
+std::vector<TranscribedWord> GetWords(specinfer_transcriber* transcriber,
+                                      uint32_t segment, uint32_t num_words) {
+  std::vector<TranscribedWord> words;
+  for (uint32_t i = 0; i < num_words; ++i) {
+    specinfer_word word = SPECINFER_WORD_INIT;
+    Check(specinfer_transcriber_get_word(transcriber, segment, i, &word));
+    words.push_back({.start = word.start,
+                     .end = word.end,
+                     .probability = static_cast<double>(word.probability),
+                     .text = std::string(word.text, word.text_length)});
+  }
+  return words;
+}
+
 std::vector<TranscribedSegment> GetSegments(specinfer_transcriber* transcriber,
                                             uint32_t num_segments) {
   std::vector<TranscribedSegment> segments;
@@ -61,7 +76,7 @@ std::vector<TranscribedSegment> GetSegments(specinfer_transcriber* transcriber,
     segments.push_back({.start = segment.start,
                         .end = segment.end,
                         .text = std::string(segment.text, segment.text_length),
-                        .words = {}});
+                        .words = GetWords(transcriber, i, segment.num_words)});
   }
   return segments;
 }

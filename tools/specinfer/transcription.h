@@ -25,6 +25,7 @@ struct SpeechOptions {
   bool translates = false;
   bool has_no_timestamps = false;
   bool uses_previous_text = false;
+  bool has_words = false;
 };
 // --language, --no-timestamps, and --float, a flag of the model.
 void AddSpeechOptions(CLI::App& verb, SpeechOptions& options,

@@ -25,6 +25,8 @@ absl::Status RunRopeAndStore(const RopeAndStoreArgs& args, Isa isa,
                              TileRunner& tiles);
 absl::Status RunTreeAttention(const TreeAttentionArgs& args, Isa isa,
                               Scratch& scratch, TileRunner& tiles);
+absl::Status RunAttentionWeights(const AttentionWeightsArgs& args,
+                                 TileRunner& tiles);
 
 // Makes the scratch that RunTreeAttention needs.
 absl::Status AllocateAttentionScratch(const StreamLimits& limits,

@@ -9,8 +9,8 @@
 #include "backends/cpu/kernels/q8_layout.h"
 #include "backends/cpu/kernels/row_blocks.h"
 #include "backends/cpu/reference/lanes.h"
+#include "backends/cpu/reference/query_codes.h"
 #include "backends/cpu/reference/tanh.h"
-#include "backends/cpu/reference/turn_head.h"
 #include "src/base/half.h"
 
 namespace specinfer::cpu {
@@ -65,34 +65,6 @@ struct Softmax {
   float maximum = -std::numeric_limits<float>::infinity();
   float sum = 0.0f;
 };
-
-// A query as bytes, 32 of them to a scale.
-struct QueryCodes {
-  int8_t codes[kMaxHeadDims] = {};
-  float scales[kMaxHeadDims / kScaleDims] = {};
-};
-
-QueryCodes QuantizeQuery(const float* query, int head_dim) {
-  const Q8Layout layout(head_dim);
-  const TurnedHead turned = TurnHeadReference(query, head_dim);
-  QueryCodes result;
-  for (int block = 0; block < layout.num_scales(); ++block) {
-    const float* x = turned.values + block * kScaleDims;
-    float greatest = 0.0f;
-    for (int d = 0; d < kScaleDims; ++d)
-      greatest = std::fabs(x[d]) > greatest ? std::fabs(x[d]) : greatest;
-    const float inverse = greatest > 0.0f ? kGreatestCode / greatest : 0.0f;
-    result.scales[block] = greatest / kGreatestCode *
-                           (1.0f / static_cast<float>(layout.turned_dims()));
-    for (int d = 0; d < kScaleDims; ++d) {
-      const float code = std::nearbyintf(x[d] * inverse);
-      result.codes[block * kScaleDims + d] = static_cast<int8_t>(
-          code > -kGreatestCode ? std::min(code, kGreatestCode)
-                                : -kGreatestCode);
-    }
-  }
-  return result;
-}
 
 float ReadHalf(const uint8_t* bytes) {
   uint16_t half = 0;
@@ -226,7 +198,7 @@ void TreeAttentionReference(const TreeAttentionArgs& args,
     std::fill_n(out, args.head_dim, 0.0f);
     QueryCodes query_codes;
     if (args.cache_type == CacheType::kQ8)
-      query_codes = QuantizeQuery(query, args.head_dim);
+      query_codes = QuantizeQueryReference(query, args.head_dim);
     Softmax softmax;
     for (int first = begin; first < end;
          first = (first / kPagePositions + 1) * kPagePositions) {
