@@ -293,7 +293,7 @@ FIELD(specinfer_transcription_config, seed, 64);
 FIELD(specinfer_transcription_config, progress, 72);
 FIELD(specinfer_transcription_config, progress_user_data, 80);
 
-SIZE(specinfer_transcription, 56);
+SIZE(specinfer_transcription, 64);
 FIELD(specinfer_transcription, struct_size, 0);
 FIELD(specinfer_transcription, num_segments, 4);
 FIELD(specinfer_transcription, audio_seconds, 8);
@@ -304,6 +304,7 @@ FIELD(specinfer_transcription, language_probability, 40);
 FIELD(specinfer_transcription, num_tokens, 44);
 FIELD(specinfer_transcription, num_passes, 48);
 FIELD(specinfer_transcription, reserved, 52);
+FIELD(specinfer_transcription, speech_seconds, 56);
 
 SIZE(specinfer_segment, 64);
 FIELD(specinfer_segment, struct_size, 0);
