@@ -24,6 +24,17 @@ SPECINFER_API specinfer_status specinfer_transcriber_create(
 SPECINFER_API void specinfer_transcriber_destroy(
     specinfer_transcriber* transcriber);
 
+/* From now on recordings are first searched for speech, and only that is
+ * written down: no text is made up where nobody speaks, and silence takes no
+ * time. Silence of 2 s or more is left out, but for 0.4 s beside speech; times
+ * stay those of the recording. `path`: silero_vad_16k.safetensors, as Silero
+ * VAD is published, read by the engine's file_read; empty: all is written down,
+ * as at first. On failure the last choice stays.
+ * Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT or UNIMPLEMENTED (no
+ * such file of weights), RESOURCE_EXHAUSTED. */
+SPECINFER_API specinfer_status specinfer_transcriber_use_voice_activity(
+    specinfer_transcriber* transcriber, const char* path, size_t path_length);
+
 /* Write English, whatever is spoken. */
 #define SPECINFER_TRANSCRIBE_TRANSLATE 1u
 /* Do not ask the model for times: quicker, and each segment is a window. */
@@ -73,13 +84,14 @@ typedef struct specinfer_transcription {
   double decode_seconds; /* of work: that to text */
   /* NUL-terminated code, "en"; never NULL, lives forever. */
   const char* language;
-  float language_probability; /* 1: it was given */
+  float language_probability; /* 1: it was given; 0: nothing was heard */
   uint32_t num_tokens;        /* of all tries */
   uint32_t num_passes;        /* of the decoder, for these */
   uint32_t reserved;
+  double speech_seconds; /* of the audio: all, without voice activity */
 } specinfer_transcription;
 #define SPECINFER_TRANSCRIPTION_INIT \
-  { (uint32_t)sizeof(specinfer_transcription), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { (uint32_t)sizeof(specinfer_transcription), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Writes down a recording: interleaved samples, silent at 0 and loudest at -1
  * and 1. Samples that are not finite are taken as 0. On failure the last

@@ -48,6 +48,7 @@ absl::StatusOr<LiveOptions> ReadLiveOptions(
   options.initial_prompt = std::move(common.initial_prompt);
   options.hotwords = std::move(common.hotwords);
   options.seed = common.seed;
+  options.has_word_times = common.has_word_times;
   if (known.partial_seconds < 0.0) {
     options.partial_seconds = 0.0;
   } else {
@@ -150,6 +151,7 @@ absl::Status Step(specinfer_transcriber& handle, uint64_t max_microseconds,
         handle.last.segments.emplace_back(std::move(event.segment));
     to.text = segment.text.data();
     to.text_length = segment.text.size();
+    to.num_words = static_cast<uint32_t>(segment.words.size());
   }
   WriteSizedStruct(to, out_event);
   return absl::OkStatus();

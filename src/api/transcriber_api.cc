@@ -13,10 +13,12 @@
 #include "src/api/arguments.h"
 #include "src/api/edge.h"
 #include "src/api/handles.h"
+#include "src/api/model_config.h"
 #include "src/api/sized_struct.h"
 #include "src/api/transcriber_handle.h"
 #include "src/base/status_macros.h"
 #include "src/speech/transcriber.h"
+#include "src/speech/voice_network.h"
 
 namespace specinfer {
 namespace {
@@ -91,6 +93,22 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
 
 namespace {
 
+// An empty path: none.
+absl::Status UseVoiceActivity(specinfer_transcriber& handle,
+                              const std::string& path) {
+  std::shared_ptr<const VoiceNetwork> voice;
+  if (!path.empty()) {
+    const Engine& engine = handle.transcriber->model().engine();
+    SPECINFER_ASSIGN_OR_RETURN(
+        VoiceNetwork network,
+        VoiceNetwork::Load(path, engine.file_reader, *engine.memory));
+    voice = std::make_shared<const VoiceNetwork>(std::move(network));
+  }
+  SPECINFER_RETURN_IF_ERROR(handle.transcriber->UseVoiceActivity(voice));
+  handle.voice = std::move(voice);
+  return absl::OkStatus();
+}
+
 specinfer_transcription ToC(const Transcription& from) {
   specinfer_transcription to = SPECINFER_TRANSCRIPTION_INIT;
   to.num_segments = static_cast<uint32_t>(from.segments.size());
@@ -101,6 +119,7 @@ specinfer_transcription ToC(const Transcription& from) {
   to.language_probability = from.language_probability;
   to.num_tokens = static_cast<uint32_t>(from.times.num_tokens);
   to.num_passes = static_cast<uint32_t>(from.times.num_rounds);
+  to.speech_seconds = from.speech_seconds;
   return to;
 }
 
@@ -161,6 +180,19 @@ specinfer_status specinfer_transcriber_create(
 
 void specinfer_transcriber_destroy(specinfer_transcriber* transcriber) {
   delete transcriber;
+}
+
+specinfer_status specinfer_transcriber_use_voice_activity(
+    specinfer_transcriber* transcriber, const char* path, size_t path_length) {
+  return specinfer::TranscriberEdge(
+      transcriber, [&](specinfer_transcriber& handle) -> absl::Status {
+        std::string file;
+        if (path_length > 0) {
+          SPECINFER_ASSIGN_OR_RETURN(file,
+                                     specinfer::ReadPath(path, path_length));
+        }
+        return specinfer::UseVoiceActivity(handle, file);
+      });
 }
 
 specinfer_status specinfer_transcriber_transcribe(

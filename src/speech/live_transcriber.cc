@@ -6,6 +6,7 @@
 #include "src/base/clock.h"
 #include "src/base/status_macros.h"
 #include "src/speech/window_segments.h"
+#include "src/speech/word_times.h"
 
 namespace specinfer {
 namespace {
@@ -24,6 +25,8 @@ int64_t FramesOf(int64_t samples) { return samples / kFrameHop; }
 absl::StatusOr<std::unique_ptr<LiveTranscriber>> LiveTranscriber::Create(
     WindowDecoder& decoder, const LiveOptions& options) {
   const Model& model = decoder.model();
+  if (options.has_word_times)
+    SPECINFER_RETURN_IF_ERROR(decoder.CheckAlignmentHeads());
   SPECINFER_ASSIGN_OR_RETURN(
       SpokenLanguage language,
       GivenLanguage(decoder.tokens(), options.language, options.task));
@@ -119,6 +122,7 @@ absl::StatusOr<bool> LiveTranscriber::Hear() {
       if (IsWindowFull()) BeginFinal(FramesOf(sound_.num_samples()));
       break;
     case SoundEvent::kPause:
+      last_word_end_ = 0.0;
       break;
   }
   return true;
@@ -255,7 +259,10 @@ absl::Status LiveTranscriber::DecodeWindow(const PassControl& control) {
   request.prompt.sampled = sampled_;
   request.expected = expected_;
   SPECINFER_ASSIGN_OR_RETURN(decoded_, decoder_.Decode(request, control));
-  return absl::OkStatus();
+  if (!is_final || decoder_.IsSilence()) return absl::OkStatus();
+  split_ = SplitWindow(tokens, decoder_.model().tokenizer(), window_,
+                       decoded_->tokens);
+  return options_.has_word_times ? FindWords(control) : absl::OkStatus();
 }
 
 // A text that goes round in circles, or that may be none, says nothing new.
@@ -286,27 +293,42 @@ void LiveTranscriber::FinishPartial(const DecodedWindow& decoded) {
       SpeechText(decoder_.tokens(), tokenizer, agreed_.agreed()).size();
 }
 
+absl::Status LiveTranscriber::FindWords(const PassControl& control) {
+  const SpeechTokens& tokens = decoder_.tokens();
+  const std::vector<Token> text = TextTokens(tokens, split_.segments);
+  if (text.empty()) return absl::OkStatus();
+  SPECINFER_ASSIGN_OR_RETURN(const TokenTimes times,
+                             decoder_.Align({.text = text,
+                                             .language = language_.token,
+                                             .task = options_.task,
+                                             .num_frames = window_.num_frames},
+                                            control));
+  AddWordTimes(tokens, decoder_.model().tokenizer(), language_.code(), {},
+               times, window_.start(), last_word_end_, &split_.segments);
+  last_word_end_ = LastSpeechEnd(split_.segments, last_word_end_);
+  return absl::OkStatus();
+}
+
 // Null: the text is lost.
 void LiveTranscriber::FinishFinal(const DecodedWindow* decoded) {
   first_frame_ = window_.first_frame + window_.num_frames;
   if (decoded != nullptr && !decoder_.IsSilence()) {
-    WindowSegments split =
-        SplitWindow(decoder_.tokens(), decoder_.model().tokenizer(), window_,
-                    decoded->tokens);
-    first_frame_ = split.next_frame;
-    const size_t num_segments = split.segments.size();
-    split.segments.erase(
-        split.segments.begin(),
-        split.segments.begin() + std::min(num_segments, num_carried_segments_));
-    DropEmptySegments(&split.segments);
-    if (split.segments.empty() && !carried_.empty()) {
+    first_frame_ = split_.next_frame;
+    std::vector<Segment>& segments = split_.segments;
+    const size_t num_segments = segments.size();
+    segments.erase(
+        segments.begin(),
+        segments.begin() + static_cast<ptrdiff_t>(
+                               std::min(num_segments, num_carried_segments_)));
+    DropEmptySegments(&segments);
+    if (segments.empty() && !carried_.empty()) {
       // What was said before seemed complete to the model.
       first_frame_ = utterance_frame_;
       DropCarried();
     } else {
       Carry(decoded->tokens, num_segments);
     }
-    for (Segment& segment : split.segments) TellFinal(*decoded, &segment);
+    for (Segment& segment : segments) TellFinal(*decoded, &segment);
   }
   agreed_.Begin();
   last_partial_ = first_frame_ * kFrameHop;
@@ -323,8 +345,13 @@ void LiveTranscriber::FinishFinal(const DecodedWindow* decoded) {
 
 void LiveTranscriber::TellFinal(const DecodedWindow& decoded,
                                 Segment* segment) {
-  segment->start += sound_.Seconds(0);
-  segment->end += sound_.Seconds(0);
+  const double stretch_start = sound_.Seconds(0);
+  segment->start += stretch_start;
+  segment->end += stretch_start;
+  for (SpokenWord& word : segment->words) {
+    word.start += stretch_start;
+    word.end += stretch_start;
+  }
   segment->temperature = decoded.temperature;
   segment->average_log_probability = decoded.average_log_probability;
   segment->no_speech_probability = decoded.no_speech_probability;

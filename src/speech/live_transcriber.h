@@ -29,6 +29,7 @@ struct LiveOptions {
   std::string initial_prompt;
   std::string hotwords;
   uint64_t seed = 1;
+  bool has_word_times = false;  // of final texts
   // Of sound between partial texts, at least; 0: there are none. They come
   // less often where one takes long.
   double partial_seconds = 0.5;
@@ -62,7 +63,8 @@ class LiveTranscriber {
  public:
   // `decoder` must outlive it, and is its alone meanwhile.
   // Errors: INVALID_ARGUMENT (language, format), UNIMPLEMENTED (a build without
-  // a resampler), RESOURCE_EXHAUSTED.
+  // a resampler), FAILED_PRECONDITION (words of a model whose alignment heads
+  // nobody names), RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<LiveTranscriber>> Create(
       WindowDecoder& decoder, const LiveOptions& options);
 
@@ -95,6 +97,8 @@ class LiveTranscriber {
   absl::Status DecodeWindow(const PassControl& control);
   void FinishPartial(const DecodedWindow& decoded);
   void FinishFinal(const DecodedWindow* decoded);
+  // Gives the segments of the window their words.
+  absl::Status FindWords(const PassControl& control);
   void TellFinal(const DecodedWindow& decoded, Segment* segment);
   // Begins the window anew at what is not final.
   void DropCarried();
@@ -131,7 +135,9 @@ class LiveTranscriber {
   Stage stage_ = Stage::kEncode;
   FrameWindow window_;
   const DecodedWindow* decoded_ = nullptr;
-  int32_t num_encoded_ = 0;  // frames
+  WindowSegments split_;        // of a final text
+  double last_word_end_ = 0.0;  // in the stretch
+  int32_t num_encoded_ = 0;     // frames
   int64_t work_us_ = 0;
   WindowTimes times_;
 };

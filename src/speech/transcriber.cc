@@ -29,79 +29,16 @@ absl::StatusOr<std::unique_ptr<Transcriber>> Transcriber::Create(
       WindowDecoder::Create(std::move(model), options.fallback, options.guard));
   std::unique_ptr<Transcriber> transcriber(new Transcriber(std::move(decoder)));
   const Transcriber& t = *transcriber;
-  transcriber->frames_.resize(
-      static_cast<size_t>(t.decoder_->max_frames()) *
-      static_cast<size_t>(t.model().architecture().encoder.mel_bins));
-  transcriber->resampled_.resize(16384);
+  const int mel_bins = t.model().architecture().encoder.mel_bins;
+  transcriber->frames_.resize(static_cast<size_t>(t.decoder_->max_frames()) *
+                              static_cast<size_t>(mel_bins));
+  transcriber->recording_ =
+      std::make_unique<SpeechFrames>(mel_bins, t.model().engine().memory.get());
   return transcriber;
 }
 
-absl::Status Transcriber::PushFrames(absl::Span<const float> samples) {
-  while (!samples.empty()) {
-    const size_t num_taken = mel_->Push(samples);
-    if (num_taken == 0)
-      return absl::InternalError("the frames of a recording did not fit");
-    samples.remove_prefix(num_taken);
-  }
-  return absl::OkStatus();
-}
-
-// All frames of the recording, so that they are normalised by its loudest one.
-absl::Status Transcriber::ReadSamples(absl::Span<const float> samples,
-                                      const AudioFormat& format) {
-  Memory& memory = *model().engine().memory;
-  SPECINFER_ASSIGN_OR_RETURN(Resampler resampler,
-                             Resampler::Create(format, memory));
-  const size_t num_channels = static_cast<size_t>(format.num_channels);
-  if (samples.size() % num_channels != 0) {
-    return absl::InvalidArgumentError(Cat(samples.size(),
-                                          " samples are no multiple of ",
-                                          num_channels, " channels"));
-  }
-  const double seconds =
-      static_cast<double>(samples.size() / num_channels) / format.sample_rate;
-  constexpr double kFramesPerMinute = 60.0 * kFramesPerSecond;
-  constexpr double kMaxMinutes = 24.0 * 60.0;
-  if (seconds > kMaxMinutes * 60.0) {
-    return absl::InvalidArgumentError(Cat("the recording takes ",
-                                          seconds / 3600.0,
-                                          " hours, the limit is 24; cut it"));
-  }
-  static_assert(kMaxMinutes * kFramesPerMinute < INT32_MAX);
-  SPECINFER_ASSIGN_OR_RETURN(
-      MelStream mel,
-      MelStream::Create(model().architecture().encoder.mel_bins,
-                        static_cast<int>(seconds * kFramesPerSecond) + 8,
-                        memory));
-  mel_ = std::make_unique<MelStream>(std::move(mel));
-  const absl::Span<float> block = absl::MakeSpan(resampled_);
-  while (!samples.empty()) {
-    SPECINFER_ASSIGN_OR_RETURN(const Resampler::Progress progress,
-                               resampler.Push(samples, block));
-    SPECINFER_RETURN_IF_ERROR(
-        PushFrames(block.first(progress.num_samples_given)));
-    samples.remove_prefix(progress.num_frames_taken * num_channels);
-  }
-  size_t num_given = 0;
-  do {
-    SPECINFER_ASSIGN_OR_RETURN(num_given, resampler.Flush(block));
-    SPECINFER_RETURN_IF_ERROR(PushFrames(block.first(num_given)));
-  } while (num_given > 0);
-  num_samples_ = mel_->num_samples();
-  // Completes the last frames, which see samples past the end.
-  constexpr float kSilence[2 * kFrameHop] = {};
-  return PushFrames(kSilence);
-}
-
-// What follows the audio is 0, as faster-whisper 1.2.1 has it. OpenAI's own
-// transcribe takes the frames of silence there, -1.5 at most: both were in use
-// long enough to be trusted, but short clips get other words.
 absl::Span<const float> Transcriber::WindowFrames(const FrameWindow& window) {
-  const int mel_bins = mel_->num_mels();
-  mel_->CopyWindow(window.first_frame, decoder_->max_frames(),
-                   absl::MakeSpan(frames_), mel_->peak());
-  std::fill(frames_.begin() + int64_t{window.num_frames} * mel_bins,
-            frames_.end(), 0.0f);
+  recording_->CopyWindow(window, absl::MakeSpan(frames_));
   return frames_;
 }
 
@@ -111,7 +48,8 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
   turn_.set_urgency(options.urgency);
   if (options.has_word_times)
     SPECINFER_RETURN_IF_ERROR(decoder_->CheckAlignmentHeads());
-  SPECINFER_RETURN_IF_ERROR(ReadSamples(samples, options.format));
+  SPECINFER_RETURN_IF_ERROR(
+      recording_->Read(samples, options.format, is_cancelled_));
   const Tokenizer& tokenizer = model().tokenizer();
   previous_.clear();
   hotwords_.clear();
@@ -151,16 +89,33 @@ absl::StatusOr<Token> Transcriber::FindLanguage(
 absl::StatusOr<Transcription> Transcriber::Transcribe(
     absl::Span<const float> samples, const TranscriptionOptions& options) {
   absl::StatusOr<Transcription> result = TranscribeAll(samples, options);
-  mel_.reset();
+  recording_->DropFrames();
   return result;
+}
+
+// Silence after what was done is done, too.
+float Transcriber::ShareDone(int64_t next_frame) const {
+  if (next_frame >= recording_->num_frames()) return 1.0f;
+  const double next = static_cast<double>(next_frame) / kFramesPerSecond;
+  return static_cast<float>(recording_->times().BeginInRecording(next) /
+                            recording_->recording_seconds());
 }
 
 absl::StatusOr<Transcription> Transcriber::TranscribeAll(
     absl::Span<const float> samples, const TranscriptionOptions& options) {
   SPECINFER_RETURN_IF_ERROR(Begin(samples, options));
   Transcription result;
-  result.audio_seconds = static_cast<double>(num_samples_) / kSpeechSampleRate;
-  const int64_t num_frames = num_samples_ / kFrameHop;
+  result.audio_seconds = recording_->recording_seconds();
+  result.speech_seconds = recording_->speech_seconds();
+  const bool detects_language =
+      decoder_->tokens().is_multilingual() && options.language.empty();
+  if (detects_language) {
+    result.language_probability = 0.0f;
+  } else {
+    SPECINFER_ASSIGN_OR_RETURN(request_.prompt.language,
+                               FindLanguage(options, &result));
+  }
+  const int64_t num_frames = recording_->num_frames();
   for (int64_t first = 0; first < num_frames;) {
     const FrameWindow window = {
         .first_frame = first,
@@ -168,7 +123,7 @@ absl::StatusOr<Transcription> Transcriber::TranscribeAll(
             std::min<int64_t>(num_frames - first, decoder_->max_frames()))};
     SPECINFER_RETURN_IF_ERROR(
         decoder_->Encode(WindowFrames(window), MakeControl()));
-    if (first == 0) {
+    if (first == 0 && detects_language) {
       SPECINFER_ASSIGN_OR_RETURN(request_.prompt.language,
                                  FindLanguage(options, &result));
     }
@@ -177,9 +132,7 @@ absl::StatusOr<Transcription> Transcriber::TranscribeAll(
     AddTimes(decoder_->times(), &result.times);
     if (!options.uses_previous_text || decoder_->ResetsPrompt())
       previous_start_ = previous_.size();
-    const float done = static_cast<float>(std::min(first, num_frames)) /
-                       static_cast<float>(num_frames);
-    if (options.progress && !options.progress(done))
+    if (options.progress && !options.progress(ShareDone(first)))
       return absl::CancelledError("the transcription was cancelled");
   }
   return result;
@@ -208,6 +161,7 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
     segment.compression_ratio = decoded->compression_ratio;
     previous_.insert(previous_.end(), segment.tokens.begin(),
                      segment.tokens.end());
+    recording_->times().RestoreTimes(&segment);
     result->segments.push_back(std::move(segment));
   }
   return absl::OkStatus();

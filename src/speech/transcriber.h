@@ -16,9 +16,10 @@
 
 #include "src/session/model.h"
 #include "src/speech/languages.h"
-#include "src/speech/log_mel.h"
 #include "src/speech/resampler.h"
+#include "src/speech/speech_frames.h"
 #include "src/speech/transcript.h"
+#include "src/speech/voice_network.h"
 #include "src/speech/window_decoder.h"
 #include "src/speech/window_segments.h"
 
@@ -42,15 +43,17 @@ struct TranscriptionOptions {
   std::string hotwords;        // words to expect
   uint64_t seed = 1;
   Urgency urgency = Urgency::kOrdinary;  // of all passes
-  // Gets the share of the audio that is done; false cancels. May be empty.
+  // Gets the share of the recording that is done; false cancels. May be empty.
   std::function<bool(float fraction)> progress;
 };
 
 struct Transcription {
   std::vector<Segment> segments;
-  const Language* language = nullptr;  // null: the model is of English alone
-  float language_probability = 1.0f;
+  // Null: the model is of English alone, or nothing was heard that tells it.
+  const Language* language = nullptr;
+  float language_probability = 1.0f;  // 0: nothing was heard that tells it
   double audio_seconds = 0.0;
+  double speech_seconds = 0.0;  // of these: all, without voice activity
   WindowTimes times;
 };
 
@@ -60,6 +63,13 @@ class Transcriber {
   // Errors: FAILED_PRECONDITION (no model of speech), RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<Transcriber>> Create(
       std::shared_ptr<const Model> model, const TranscriberOptions& options);
+
+  // From now on recordings are searched for speech first, and nothing is
+  // written down where nobody speaks. Null: all is heard, as at first.
+  // Errors: RESOURCE_EXHAUSTED, and the last choice stays.
+  absl::Status UseVoiceActivity(std::shared_ptr<const VoiceNetwork> network) {
+    return recording_->UseVoiceActivity(std::move(network));
+  }
 
   // `samples`: interleaved; what is not finite is taken as 0.
   // Errors: INVALID_ARGUMENT (language, format, half a frame), UNIMPLEMENTED (a
@@ -90,9 +100,6 @@ class Transcriber {
                      const TranscriptionOptions& options);
   absl::StatusOr<Transcription> TranscribeAll(
       absl::Span<const float> samples, const TranscriptionOptions& options);
-  absl::Status ReadSamples(absl::Span<const float> samples,
-                           const AudioFormat& format);
-  absl::Status PushFrames(absl::Span<const float> samples);
   // [frames, mel_bins] of a whole window; borrowed until the next call.
   absl::Span<const float> WindowFrames(const FrameWindow& window);
   absl::Status TranscribeWindow(const FrameWindow& window,
@@ -100,6 +107,8 @@ class Transcriber {
   // Gives the segments of a window their words.
   absl::Status FindWords(const FrameWindow& window, const Language* language,
                          WindowSegments* split);
+  // Of the recording, once what comes before this frame of the speech is.
+  float ShareDone(int64_t next_frame) const;
   absl::StatusOr<Token> FindLanguage(const TranscriptionOptions& options,
                                      Transcription* result);
 
@@ -107,11 +116,8 @@ class Transcriber {
   std::atomic<bool> is_cancelled_{false};
   Turn turn_;
 
-  // The recording.
-  std::unique_ptr<MelStream> mel_;
-  int64_t num_samples_ = 0;       // at 16 kHz
-  std::vector<float> resampled_;  // a block of it
-  std::vector<float> frames_;     // of a window
+  std::unique_ptr<SpeechFrames> recording_;
+  std::vector<float> frames_;  // of a window
   std::vector<Token> previous_, hotwords_;
   size_t previous_start_ = 0;  // of what prompts the next window
   WindowRequest request_;

@@ -297,7 +297,7 @@ FIELD(specinfer_transcription_config, progress_user_data, 80);
 FIELD(specinfer_transcription_config, urgency, 88);
 FIELD(specinfer_transcription_config, reserved, 92);
 
-SIZE(specinfer_transcription, 56);
+SIZE(specinfer_transcription, 64);
 FIELD(specinfer_transcription, struct_size, 0);
 FIELD(specinfer_transcription, num_segments, 4);
 FIELD(specinfer_transcription, audio_seconds, 8);
@@ -308,6 +308,7 @@ FIELD(specinfer_transcription, language_probability, 40);
 FIELD(specinfer_transcription, num_tokens, 44);
 FIELD(specinfer_transcription, num_passes, 48);
 FIELD(specinfer_transcription, reserved, 52);
+FIELD(specinfer_transcription, speech_seconds, 56);
 
 SIZE(specinfer_segment, 72);
 FIELD(specinfer_segment, struct_size, 0);

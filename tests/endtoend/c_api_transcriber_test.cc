@@ -54,6 +54,8 @@ TEST(CApiTranscriberWithoutModel, RefusesNull) {
   specinfer_word word = SPECINFER_WORD_INIT;
   EXPECT_FAILS(specinfer_transcriber_get_word(nullptr, 0, 0, &word), kInvalid,
                "transcriber");
+  EXPECT_FAILS(specinfer_transcriber_use_voice_activity(nullptr, "a", 1),
+               kInvalid, "transcriber");
   EXPECT_EQ(transcriber, nullptr);
 }
 
@@ -171,6 +173,75 @@ TEST_F(CApiTranscriber, TakesNothing) {
 
   EXPECT_EQ(result_.num_segments, 0u);
   EXPECT_EQ(result_.audio_seconds, 0);
+}
+
+constexpr char kVoiceActivity[] =
+    SPECINFER_MODELS "/silero_vad_16k.safetensors";
+
+TEST_F(CApiTranscriber, HearsOnlySpeechWithVoiceActivity) {
+  if (!std::filesystem::exists(kVoiceActivity))
+    GTEST_SKIP() << "no " << kVoiceActivity;
+  ASSERT_OK(specinfer_transcriber_use_voice_activity(
+      transcriber_.get(), kVoiceActivity, sizeof(kVoiceActivity) - 1));
+  samples_.insert(samples_.begin(), 16000 * 30, 0.0f);
+  ASSERT_OK(Transcribe(nullptr));
+  EXPECT_NE(Text().find("what you can do for your country"), std::string::npos)
+      << Text();
+  EXPECT_DOUBLE_EQ(result_.audio_seconds, 41.0);
+  EXPECT_LT(result_.speech_seconds, 12.5);
+  ASSERT_OK(
+      specinfer_transcriber_get_segment(transcriber_.get(), 0, &segment_));
+  EXPECT_GT(segment_.start, 29.0);
+
+  samples_ = specinfer::MakeNoise(16000 * 20, 0.1);
+  ASSERT_OK(Transcribe(nullptr));
+  EXPECT_EQ(result_.num_segments, 0u);
+  EXPECT_EQ(result_.num_passes, 0u);
+  EXPECT_EQ(result_.encode_seconds, 0);
+  EXPECT_EQ(result_.speech_seconds, 0);
+
+  // Without it again: the silence is heard, too.
+  ASSERT_OK(
+      specinfer_transcriber_use_voice_activity(transcriber_.get(), nullptr, 0));
+  ASSERT_OK(Transcribe(nullptr));
+  EXPECT_EQ(result_.speech_seconds, 20);
+  EXPECT_GT(result_.encode_seconds, 0);
+}
+
+TEST_F(CApiTranscriber, RefusesWrongFilesOfVoiceActivity) {
+  const auto use = [&](const std::string& path) {
+    return specinfer_transcriber_use_voice_activity(transcriber_.get(),
+                                                    path.data(), path.size());
+  };
+  EXPECT_FAILS(use(TinyModel("absent.safetensors")), SPECINFER_NOT_FOUND,
+               "absent.safetensors");
+  EXPECT_FAILS(use(SPECINFER_MODELS), kInvalid, "");
+  EXPECT_FAILS(use(TinyModel()), kInvalid, "tiny-llama.gguf");
+  EXPECT_FAILS(
+      specinfer_transcriber_use_voice_activity(transcriber_.get(), nullptr, 4),
+      kInvalid, "path");
+  EXPECT_FAILS(
+      specinfer_transcriber_use_voice_activity(transcriber_.get(), "a\0b", 3),
+      kInvalid, "path");
+
+  // Nothing of that changed anything.
+  ASSERT_OK(Transcribe(nullptr));
+  EXPECT_EQ(result_.speech_seconds, 11);
+}
+
+TEST_F(CApiTranscriber, AWrongFileLeavesTheLastVoiceActivity) {
+  if (!std::filesystem::exists(kVoiceActivity))
+    GTEST_SKIP() << "no " << kVoiceActivity;
+  ASSERT_OK(specinfer_transcriber_use_voice_activity(
+      transcriber_.get(), kVoiceActivity, sizeof(kVoiceActivity) - 1));
+  const std::string wrong = TinyModel();
+  EXPECT_EQ(specinfer_transcriber_use_voice_activity(
+                transcriber_.get(), wrong.data(), wrong.size()),
+            kInvalid);
+
+  samples_.assign(16000, 0.0f);
+  ASSERT_OK(Transcribe(nullptr));
+  EXPECT_EQ(result_.speech_seconds, 0);
 }
 
 TEST_F(CApiTranscriber, RefusesWrongArguments) {
@@ -333,6 +404,9 @@ TEST_F(CApiTranscriber, ASecondCallerIsRefused) {
     specinfer_segment segment = SPECINFER_SEGMENT_INIT;
     EXPECT_FAILS(specinfer_transcriber_get_segment(transcriber, 0, &segment),
                  SPECINFER_FAILED_PRECONDITION, "in use");
+    EXPECT_FAILS(
+        specinfer_transcriber_use_voice_activity(transcriber, nullptr, 0),
+        SPECINFER_FAILED_PRECONDITION, "in use");
     std::thread([transcriber] {
       const float sample = 0;
       specinfer_transcription result = SPECINFER_TRANSCRIPTION_INIT;

@@ -2,14 +2,22 @@
 #ifndef SPECINFER_TESTS_SPEECH_VOICE_WEIGHTS_H_
 #define SPECINFER_TESTS_SPEECH_VOICE_WEIGHTS_H_
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+#include "src/base/memory.h"
+#include "src/speech/voice_network.h"
+#include "tests/model/memory_files.h"
 
 namespace specinfer {
 
@@ -69,6 +77,55 @@ inline std::string SafetensorsBytes(const std::vector<VoiceTensor>& tensors) {
   for (size_t i = 0; i < 8; ++i)
     length[i] = static_cast<char>(header.size() >> (8 * i));
   return length + header + data;
+}
+
+// Weights that make the network a detector of a tone of 1 kHz, which takes the
+// place of speech: nothing is carried from chunk to chunk.
+inline std::vector<VoiceTensor> MakeToneDetector() {
+  std::vector<VoiceTensor> tensors = MakeVoiceTensors();
+  std::map<std::string, std::vector<float>*> values;
+  for (VoiceTensor& tensor : tensors) {
+    std::fill(tensor.values.begin(), tensor.values.end(), 0.0f);
+    values[tensor.name] = &tensor.values;
+  }
+  constexpr int kBin = 16;
+  for (int i = 0; i < 256; ++i) {
+    const double angle = 2.0 * 3.14159265358979 * kBin * i / 256.0;
+    (*values["stft_conv.weight"])[kBin * 256 + i] =
+        static_cast<float>(std::cos(angle));
+    (*values["stft_conv.weight"])[(129 + kBin) * 256 + i] =
+        static_cast<float>(std::sin(angle));
+  }
+  // The middle taps from channel to channel.
+  (*values["conv1.weight"])[kBin * 3 + 1] = 1.0f;
+  for (const char* name : {"conv2.weight", "conv3.weight", "conv4.weight"})
+    (*values[name])[1] = 1.0f;
+  // Gates: in, forget, cell, out.
+  std::vector<float>& gates = *values["lstm_cell.bias_ih"];
+  gates[0] = gates[3 * 128] = 20.0f;
+  gates[128] = -20.0f;
+  (*values["lstm_cell.weight_ih"])[2 * 128 * 128] = 0.1f;
+  (*values["final_conv.weight"])[0] = 20.0f;
+  (*values["final_conv.bias"])[0] = -5.0f;
+  return tensors;
+}
+
+inline std::shared_ptr<const VoiceNetwork> LoadToneDetector(Memory& memory) {
+  MemoryFiles files;
+  files.Put("tone", SafetensorsBytes(MakeToneDetector()));
+  auto network = VoiceNetwork::Load("tone", files.reader(), memory);
+  EXPECT_TRUE(network.ok()) << network.status();
+  return std::make_shared<const VoiceNetwork>(*std::move(network));
+}
+
+// Between these seconds of a recording at 16 kHz.
+inline void AddTone(double begin, double end, std::vector<float>* samples) {
+  const size_t last =
+      std::min(samples->size(), static_cast<size_t>(end * 16000));
+  for (size_t i = static_cast<size_t>(begin * 16000); i < last; ++i) {
+    (*samples)[i] += static_cast<float>(
+        0.5 * std::sin(2.0 * 3.14159265358979 / 16.0 * static_cast<double>(i)));
+  }
 }
 
 }  // namespace specinfer

@@ -80,6 +80,7 @@ TEST(TranscriptJson, HasTheKeysOfEveryFile) {
   TranscribedFile file{.file = "a.wav",
                        .language = "en",
                        .audio_seconds = 4.0,
+                       .speech_seconds = 3.5,
                        .seconds = 1.0,
                        .encode_seconds = 0.25,
                        .decode_seconds = 0.5,
@@ -96,7 +97,7 @@ TEST(TranscriptJson, HasTheKeysOfEveryFile) {
   EXPECT_EQ(nlohmann::json::parse(ToJson({file})),
             nlohmann::json::parse(R"([{"file": "a.wav",
                 "text": "Say \"hi\". Bye", "language": "en",
-                "audio_seconds": 4.0, "seconds": 1.0, "real_time_factor": 0.25,
+                "audio_seconds": 4.0, "speech_seconds": 3.5, "seconds": 1.0, "real_time_factor": 0.25,
                 "tokens": 20, "passes": 7,
                 "encode_seconds": 0.25, "decode_seconds": 0.5,
                 "segments": [

@@ -65,6 +65,17 @@ const std::vector<ListedModel>& ListedModels() {
        .package_version = "0.2.0",
        .num_parts = 22,
        .member = ".bin"},
+      {.name = "silero-vad",
+       .file_name = "silero_vad_16k.safetensors",
+       .description = "Silero VAD 6.2, for --voice-activity: where speech is",
+       .licence = "MIT",
+       .file_bytes = 1239748,
+       .sha256 =
+           "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
+       .package = "silero-vad",
+       .package_version = "6.2.3",
+       .num_parts = 1,
+       .member = "silero_vad_16k.safetensors"},
   };
   return models;
 }

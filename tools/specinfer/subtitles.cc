@@ -127,6 +127,7 @@ std::string ToJson(const std::vector<TranscribedFile>& files) {
                     {"text", PlainText(file.segments)},
                     {"language", file.language},
                     {"audio_seconds", file.audio_seconds},
+                    {"speech_seconds", file.speech_seconds},
                     {"seconds", file.seconds},
                     {"real_time_factor", file.RealTimeFactor()},
                     {"tokens", file.num_tokens},

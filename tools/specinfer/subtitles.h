@@ -27,6 +27,7 @@ struct TranscribedFile {
   std::string file;
   std::string language;  // a code, such as "en"
   double audio_seconds = 0;
+  double speech_seconds = 0;  // of these: what was heard
   double seconds = 0;         // of work, without loading the model
   double encode_seconds = 0;  // of these: sound to what the decoder attends to
   double decode_seconds = 0;  // of these: that to text
@@ -53,10 +54,9 @@ std::string ToSrt(const std::vector<TranscribedSegment>& segments);
 std::string ToWebVtt(const std::vector<TranscribedSegment>& segments);
 
 // An array with one object per file: file, text, language, audio_seconds,
-// seconds, real_time_factor, tokens, passes, encode_seconds, decode_seconds,
-// segments (start, end, text, words). A segment has
-// words (start, end, probability, text) where it was given any. Ends with a
-// line end.
+// speech_seconds, seconds, real_time_factor, tokens, passes, encode_seconds,
+// decode_seconds, segments (start, end, text, words). A segment has words
+// (start, end, probability, text) where it was given any. Ends with a line end.
 std::string ToJson(const std::vector<TranscribedFile>& files);
 
 }  // namespace specinfer_cli

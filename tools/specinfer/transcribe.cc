@@ -67,7 +67,7 @@ void PrintSpeed(const TranscribedFile& file) {
 void TranscribeFiles(const TranscribeOptions& options) {
   CheckOptions(options);
   const LoadedModel loaded = LoadModel(options.model);
-  const Transcriber transcriber = CreateTranscriber(loaded);
+  const Transcriber transcriber = CreateTranscriber(loaded, options.speech);
   const bool is_streaming = options.PrintsText() && options.output_file == "-";
   std::vector<TranscribedFile> files;
   Interrupt interrupt;

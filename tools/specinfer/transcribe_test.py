@@ -18,6 +18,7 @@ DATA, MODELS, TEXT_MODEL, SPECINFER = (sys.argv.pop() for _ in range(4))
 MODEL = pathlib.Path(MODELS or "/nothing") / "whisper-tiny.en"
 SPEECH = pathlib.Path(DATA or "/nothing") / "clips" / "jfk.wav"
 SAID = ("and so my fellow americans ask not what your country can do for you ask what you can do for your country")
+VOICE_ACTIVITY = MODEL.parent / "silero_vad_16k.safetensors"
 needs_model = unittest.skipUnless(MODEL.exists() and SPEECH.exists(),
                                   f'no whisper-tiny.en in SPECINFER_MODELS ("{MODELS}") or no clips/jfk.wav in '
                                   f'SPECINFER_DATA ("{DATA}")')
@@ -116,8 +117,8 @@ class Transcribe(unittest.TestCase):
         path = self.folder / "out.json"
         self.assertEqual(self.succeed(transcribe(SPEECH, "--json", "-o", path)), "")
         file, = json.loads(path.read_text())
-        self.assertEqual(list(file), ["file", "text", "language", "audio_seconds", "seconds", "real_time_factor", "tokens",
-                                      "passes", "encode_seconds", "decode_seconds", "segments"])
+        self.assertEqual(list(file), ["file", "text", "language", "audio_seconds", "speech_seconds", "seconds",
+                                      "real_time_factor", "tokens", "passes", "encode_seconds", "decode_seconds", "segments"])
         self.assertEqual(words(file["text"]), SAID)
         self.assertEqual((file["file"], file["language"], file["audio_seconds"]), (str(SPEECH), "en", 11))
         self.assertAlmostEqual(file["real_time_factor"], file["seconds"] / 11)
@@ -127,6 +128,36 @@ class Transcribe(unittest.TestCase):
         for segment in file["segments"]:
             self.assertLessEqual(segment["start"], segment["end"])
         self.assertLessEqual(file["segments"][-1]["end"], 11)
+
+    @needs_model
+    @unittest.skipUnless(VOICE_ACTIVITY.exists(), "no silero_vad_16k.safetensors in SPECINFER_MODELS")
+    def test_voice_activity_leaves_silence_out(self):
+        content = SPEECH.read_bytes()
+        start = content.index(b"data") + 8
+        samples = struct.unpack(f"<{(len(content) - start) // 2}h", content[start:])
+        path = self.write("late.wav", wav([0] * 16000 * 40 + list(samples)))
+        for weights in (VOICE_ACTIVITY, "silero-vad"):
+            result = run("transcribe", "-m", MODEL, "--json", "--voice-activity", weights, path, SPECINFER_MODELS=MODELS)
+            file, = json.loads(self.succeed(result))
+            self.assertEqual(words(file["text"]), SAID)
+            self.assertEqual(file["audio_seconds"], 51)
+            self.assertLess(file["speech_seconds"], 12.5)
+            self.assertGreater(file["segments"][0]["start"], 39)
+            self.assertLessEqual(file["segments"][-1]["end"], 51)
+        silent = self.write("silent.wav", wav([0] * 16000 * 40))
+        self.assertEqual(self.succeed(transcribe("--voice-activity", VOICE_ACTIVITY, silent)), "\n")
+        listed = self.write("list.tsv", f"late.wav\t{SAID}\n")
+        output = self.succeed(run("bench", "-m", MODEL, "--transcripts", listed, "--repeat", 1, "--json", "-",
+                                  "--voice-activity", VOICE_ACTIVITY))
+        for row in map(json.loads, output.splitlines()):
+            self.assertEqual(row["word_error_rate"], 0)
+            self.assertLess(row["speech_seconds"], 12.5)
+
+    @needs_model
+    def test_wrong_files_of_voice_activity_are_named(self):
+        for weights, part in ((SPEECH, "jfk.wav"), ("whisper-tiny.en", "whisper-tiny.en"), ("nothing", "nothing")):
+            result = run("transcribe", "-m", MODEL, "--voice-activity", weights, SPEECH, SPECINFER_MODELS=MODELS)
+            self.assert_one_line_error(result, part)
 
     @needs_model
     def test_subtitles_have_times(self):

@@ -5,6 +5,7 @@
 #include "audio_file.h"
 #include "failure.h"
 #include "measurement.h"
+#include "model_list.h"
 #include "progress_bar.h"
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -91,6 +92,9 @@ void AddSpeechOptions(CLI::App& verb, SpeechOptions& options,
   verb.add_flag("--no-timestamps", options.has_no_timestamps,
                 "Do not ask the model for times: quicker, and each segment is "
                 "a window of up to 30 s");
+  verb.add_option("--voice-activity", options.voice_activity,
+                  "Hear only where someone speaks: weights of Silero VAD, a "
+                  "file or a name such as silero-vad");
   verb.add_flag_callback(
       "--float", [&model] { model.flags |= SPECINFER_MODEL_FLOAT; },
       "Keep weights that are floats as they are: slower, more exact");
@@ -112,10 +116,17 @@ Recording ReadRecording(const std::string& path) {
   }
 }
 
-Transcriber CreateTranscriber(const LoadedModel& loaded) {
-  specinfer_transcriber* transcriber = nullptr;
-  Check(specinfer_transcriber_create(loaded.model.get(), &transcriber));
-  return Transcriber(transcriber);
+Transcriber CreateTranscriber(const LoadedModel& loaded,
+                              const SpeechOptions& options) {
+  specinfer_transcriber* handle = nullptr;
+  Check(specinfer_transcriber_create(loaded.model.get(), &handle));
+  Transcriber transcriber(handle);
+  if (!options.voice_activity.empty()) {
+    const std::string path = FindModel(options.voice_activity);
+    Check(specinfer_transcriber_use_voice_activity(handle, path.data(),
+                                                   path.size()));
+  }
+  return transcriber;
 }
 
 TranscribedFile Transcribe(specinfer_transcriber* transcriber,
@@ -144,6 +155,7 @@ TranscribedFile Transcribe(specinfer_transcriber* transcriber,
   return {.file = recording.path,
           .language = transcription.language,
           .audio_seconds = transcription.audio_seconds,
+          .speech_seconds = transcription.speech_seconds,
           .seconds = seconds,
           .encode_seconds = transcription.encode_seconds,
           .decode_seconds = transcription.decode_seconds,

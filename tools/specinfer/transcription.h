@@ -26,8 +26,10 @@ struct SpeechOptions {
   bool has_no_timestamps = false;
   bool uses_previous_text = false;
   bool has_words = false;
+  std::string voice_activity;  // a file of weights or its name; empty: none
 };
-// --language, --no-timestamps, and --float, a flag of the model.
+// --language, --no-timestamps, --voice-activity, and --float, a flag of the
+// model.
 void AddSpeechOptions(CLI::App& verb, SpeechOptions& options,
                       ModelOptions& model);
 
@@ -41,7 +43,8 @@ struct Recording {
 // Throws Failure.
 Recording ReadRecording(const std::string& path);
 
-Transcriber CreateTranscriber(const LoadedModel& loaded);
+Transcriber CreateTranscriber(const LoadedModel& loaded,
+                              const SpeechOptions& options);
 
 // With a progress bar on a terminal. Throws Failure; with exit status 130 where
 // Ctrl-C ended it.

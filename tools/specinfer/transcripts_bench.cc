@@ -17,6 +17,7 @@ struct Result {
   std::string file;
   WordErrors errors;
   double audio_seconds = 0;
+  double speech_seconds = 0;
   uint64_t num_tokens = 0;
   uint64_t num_passes = 0;
   bool has_same_text = true;  // in every repeat
@@ -30,6 +31,7 @@ void AddRun(TranscribedFile run, Result& result) {
   if (!result.milliseconds.empty()) result.has_same_text &= text == result.text;
   result.text = std::move(text);
   result.audio_seconds = run.audio_seconds;
+  result.speech_seconds = run.speech_seconds;
   result.num_tokens = run.num_tokens;
   result.num_passes = run.num_passes;
   result.milliseconds.push_back(1e3 * run.seconds);
@@ -51,6 +53,7 @@ Result All(const std::vector<Result>& results) {
     all.errors.insertions += result.errors.insertions;
     all.errors.num_reference_words += result.errors.num_reference_words;
     all.audio_seconds += result.audio_seconds;
+    all.speech_seconds += result.speech_seconds;
     all.num_tokens += result.num_tokens;
     all.num_passes += result.num_passes;
     all.has_same_text &= result.has_same_text;
@@ -64,7 +67,8 @@ Result All(const std::vector<Result>& results) {
 BenchRow RowOf(const Result& result) {
   BenchRow row = {{"what", "transcripts"},
                   {"file", result.file},
-                  {"audio_seconds", result.audio_seconds}};
+                  {"audio_seconds", result.audio_seconds},
+                  {"speech_seconds", result.speech_seconds}};
   PutTimes(result.milliseconds, row);
   row["real_time_factor"] =
       1e-3 * Quantile(result.milliseconds, 0.5) / result.audio_seconds;
@@ -88,7 +92,8 @@ std::vector<BenchRow> MeasureTranscripts(const LoadedModel& loaded,
                                          const BenchOptions& options) {
   const std::vector<Transcript> transcripts =
       ReadTranscripts(options.transcripts.file);
-  const Transcriber transcriber = CreateTranscriber(loaded);
+  const Transcriber transcriber =
+      CreateTranscriber(loaded, options.transcripts.speech);
   std::vector<Recording> recordings;
   for (const Transcript& transcript : transcripts)
     recordings.push_back(ReadRecording(transcript.path));
