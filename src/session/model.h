@@ -74,6 +74,8 @@ class Model {
   const ModelFile& file() const { return *file_; }
   const Architecture& architecture() const { return architecture_; }
   const Weights& weights() const { return weights_; }
+  // Other weights than the file's: fewer bytes for each, and less exact.
+  bool is_requantized() const { return is_requantized_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const CacheLayout& cache_layout(CacheType type = CacheType::kF16) const {
     return type == CacheType::kQ8 ? q8_cache_layout_ : f16_cache_layout_;

@@ -15,6 +15,9 @@ namespace {
 constexpr int64_t kPartialFrames = 5 * kFramesPerSecond;
 // One partial text may take this share of the time.
 constexpr double kPartialShare = 1.0 / 3.0;
+// Nobody says more than that; who writes more, goes round in circles.
+constexpr double kTokensPerFrame = 0.08;
+constexpr double kTokensAtOnce = 8.0;
 // Sound before an utterance that may turn out to belong to it.
 constexpr int64_t kFramesBefore = 2 * kFramesPerSecond;
 
@@ -143,6 +146,7 @@ void LiveTranscriber::BeginUtterance(int64_t sample) {
   last_partial_ = sample;
   partial_seconds_ = options_.partial_seconds;
   agreed_.Begin();
+  heard_.clear();
   Tell(LiveEvent::Kind::kSpeechBegin).segment.start = sound_.Seconds(sample);
 }
 
@@ -231,48 +235,58 @@ absl::Status LiveTranscriber::DecodeWindow(const PassControl& control) {
     language_.is_known = work_ == Work::kFinal;
     stage_ = Stage::kDecode;
   }
-  const bool is_final = work_ == Work::kFinal;
-  absl::Span<const Token> hypothesis = agreed_.hypothesis();
-  WindowRequest request;
-  request.prompt = {.language = language_.token,
-                    .task = options_.task,
-                    .has_timestamps = true,
-                    .previous = previous_,
-                    .hotwords = hotwords_};
-  request.seed = options_.seed;
-  request.stream = static_cast<uint64_t>(window_.first_frame);
-  request.tries_once = !is_final;
-  // Where nothing is said to begin, a text that is complete ends.
-  const Token begin = tokens.Timestamp(
-      static_cast<double>(first_frame_ - window_begin_) / kFramesPerSecond);
-  sampled_ = carried_;
-  expected_.clear();
-  if (is_final) {
-    expected_.push_back(begin);
-  } else {
-    sampled_.push_back(begin);
-    sampled_.insert(sampled_.end(), agreed_.agreed().begin(),
-                    agreed_.agreed().end());
-    hypothesis.remove_prefix(agreed_.agreed().size());
-  }
-  expected_.insert(expected_.end(), hypothesis.begin(), hypothesis.end());
-  request.prompt.sampled = sampled_;
-  request.expected = expected_;
-  SPECINFER_ASSIGN_OR_RETURN(decoded_, decoder_.Decode(request, control));
-  if (!is_final || decoder_.IsSilence()) return absl::OkStatus();
+  MakeRequest();
+  SPECINFER_ASSIGN_OR_RETURN(decoded_, decoder_.Decode(request_, control));
+  if (work_ == Work::kPartial || decoder_.IsSilence()) return absl::OkStatus();
   split_ = SplitWindow(tokens, decoder_.model().tokenizer(), window_,
                        decoded_->tokens);
   return options_.has_word_times ? FindWords(control) : absl::OkStatus();
 }
 
+// The same, again and again, until the work is done.
+void LiveTranscriber::MakeRequest() {
+  const bool is_final = work_ == Work::kFinal;
+  // Where nothing is said to begin, a text that is complete ends.
+  sampled_ = carried_;
+  absl::Span<const Token> expected = heard_;
+  if (!is_final) {
+    sampled_.push_back(decoder_.tokens().Timestamp(
+        static_cast<double>(first_frame_ - window_begin_) / kFramesPerSecond));
+    sampled_.insert(sampled_.end(), agreed_.agreed().begin(),
+                    agreed_.agreed().end());
+    expected.remove_prefix(
+        std::min(expected.size(), sampled_.size() - carried_.size()));
+  }
+  request_ = {};
+  request_.prompt = {.language = language_.token,
+                     .task = options_.task,
+                     .previous = previous_,
+                     .hotwords = hotwords_,
+                     .sampled = sampled_};
+  request_.expected = expected;
+  request_.strategy = options_.strategy;
+  request_.seed = options_.seed;
+  request_.stream = static_cast<uint64_t>(window_.first_frame);
+  request_.tries_once = !is_final;
+  if (!is_final) {
+    request_.max_tokens = static_cast<int32_t>(
+        kTokensAtOnce +
+        kTokensPerFrame *
+            static_cast<double>(window_.first_frame + window_.num_frames -
+                                first_frame_));
+  }
+}
+
 // A text that goes round in circles, or that may be none, says nothing new.
 void LiveTranscriber::FinishPartial(const DecodedWindow& decoded) {
-  if (decoder_.IsSilence() || decoded.is_loop) return;
+  const bool is_endless =
+      decoded.tokens.size() >=
+      sampled_.size() + static_cast<size_t>(request_.max_tokens);
+  if (decoder_.IsSilence() || decoded.is_loop || is_endless) return;
   const Tokenizer& tokenizer = decoder_.model().tokenizer();
+  heard_.assign(decoded.tokens.begin() + carried_.size(), decoded.tokens.end());
   text_.clear();
-  const size_t num_before = sampled_.size() - agreed_.agreed().size();
-  for (const Token token :
-       absl::MakeConstSpan(decoded.tokens).subspan(num_before)) {
+  for (const Token token : heard_) {
     if (decoder_.tokens().IsText(token)) text_.push_back(token);
   }
   const size_t num_agreed = agreed_.agreed().size();
@@ -331,6 +345,7 @@ void LiveTranscriber::FinishFinal(const DecodedWindow* decoded) {
     for (Segment& segment : segments) TellFinal(*decoded, &segment);
   }
   agreed_.Begin();
+  heard_.clear();
   last_partial_ = first_frame_ * kFrameHop;
   const int64_t speech_end = FramesOf(speech_end_ + kFrameHop - 1);
   if (!has_endpoint_) {

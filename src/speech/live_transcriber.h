@@ -30,6 +30,9 @@ struct LiveOptions {
   std::string hotwords;
   uint64_t seed = 1;
   bool has_word_times = false;  // of final texts
+  // What was heard last is expected of the next text, unless this is kOff.
+  // Whoever expects so much is seldom wrong for long, so it is not kAuto.
+  Strategy strategy = Strategy::kNgram;
   // Of sound between partial texts, at least; 0: there are none. They come
   // less often where one takes long.
   double partial_seconds = 0.5;
@@ -95,6 +98,7 @@ class LiveTranscriber {
   void BeginFinal(int64_t end_frame);
   absl::Status DoWork(const PassControl& control);
   absl::Status DecodeWindow(const PassControl& control);
+  void MakeRequest();
   void FinishPartial(const DecodedWindow& decoded);
   void FinishFinal(const DecodedWindow* decoded);
   // Gives the segments of the window their words.
@@ -110,7 +114,8 @@ class LiveTranscriber {
   const LiveOptions options_;
   LiveSound sound_;
   SpokenLanguage language_;
-  std::vector<Token> hotwords_, previous_, text_, sampled_, expected_;
+  std::vector<Token> hotwords_, previous_, text_, sampled_;
+  std::vector<Token> heard_;   // text and timestamps of the last partial text
   std::vector<float> frames_;  // of the window in work
   std::deque<LiveEvent> events_;
   bool has_ended_ = false;
@@ -134,6 +139,7 @@ class LiveTranscriber {
   Work work_ = Work::kNone;
   Stage stage_ = Stage::kEncode;
   FrameWindow window_;
+  WindowRequest request_;
   const DecodedWindow* decoded_ = nullptr;
   WindowSegments split_;        // of a final text
   double last_word_end_ = 0.0;  // in the stretch

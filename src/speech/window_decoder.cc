@@ -60,15 +60,19 @@ absl::StatusOr<std::unique_ptr<WindowDecoder>> WindowDecoder::Create(
 absl::Status WindowDecoder::Allocate() {
   const Architecture& architecture = model_->architecture();
   Backend& backend = *model_->engine().backend;
+  // Whoever keeps the weights as they are wants exact attention as well: words
+  // then begin where they do by float arithmetic.
+  const CacheType cache_type =
+      model_->is_requantized() ? CacheType::kQ8 : CacheType::kF16;
   SPECINFER_ASSIGN_OR_RETURN(
       encoder_, Encoder::Create(backend, architecture, model_->weights(),
-                                /*max_windows=*/1, CacheType::kQ8));
+                                /*max_windows=*/1, cache_type));
   SPECINFER_ASSIGN_OR_RETURN(generator_, Generator::Create(*model_, kMaxRows));
   SPECINFER_ASSIGN_OR_RETURN(
       sequence_, Sequence::Create(backend, model_->cache_layout(),
                                   architecture.max_context, kMaxRows));
   SPECINFER_ASSIGN_OR_RETURN(
-      memory_, Sequence::Create(backend, model_->cache_layout(CacheType::kQ8),
+      memory_, Sequence::Create(backend, model_->cache_layout(cache_type),
                                 architecture.encoder.max_positions,
                                 architecture.encoder.max_positions));
   sequence_->Bind(memory_);
@@ -218,6 +222,9 @@ absl::StatusOr<TokenTimes> WindowDecoder::Align(const AlignmentRequest& request,
 }
 
 void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {
+  max_sampled_ =
+      std::min(request.max_tokens,
+               MaxSampledTokens(prompt_, model_->architecture().max_context));
   const TimestampRules& rules =
       request.prompt.has_timestamps ? rules_ : plain_rules_;
   const SpeechSampling sampling = {.temperature = temperature,
@@ -246,12 +253,10 @@ void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {
 }
 
 absl::Status WindowDecoder::RunTry(const PassControl& control) {
-  const int32_t max_tokens =
-      MaxSampledTokens(prompt_, model_->architecture().max_context);
-  while (!has_ended_ && num_sampled_ < max_tokens) {
+  while (!has_ended_ && num_sampled_ < max_sampled_) {
     lane_.text = text_;
     lane_.max_depth =
-        std::min(max_tokens - num_sampled_,
+        std::min(max_sampled_ - num_sampled_,
                  sequence_->max_positions() - sequence_->num_committed()) -
         1;
     lane_.num_tokens_left = 0;

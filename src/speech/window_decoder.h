@@ -35,6 +35,8 @@ struct WindowRequest {
   uint64_t stream = 0;  // of the window
   // Whatever comes of it, there is no try at a higher temperature.
   bool tries_once = false;
+  // Of sampled tokens; as many as there is room for, at most.
+  int32_t max_tokens = INT32_MAX;
 };
 
 // Where the time of a window went.
@@ -129,6 +131,7 @@ class WindowDecoder {
   DecodedWindow decoded_;
   bool has_ended_ = false;
   int32_t num_sampled_ = 0;  // tokens of this try
+  int32_t max_sampled_ = 0;
   WindowTimes times_;
 };
 

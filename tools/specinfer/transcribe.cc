@@ -9,6 +9,7 @@
 #include "audio_file.h"
 #include "failure.h"
 #include "file_text.h"
+#include "live_transcription.h"
 #include "transcription.h"
 #include "verbs.h"
 #include <CLI/App.hpp>
@@ -21,6 +22,7 @@ namespace {
 struct TranscribeOptions {
   ModelOptions model;
   SpeechOptions speech;
+  StreamOptions stream;
   std::vector<std::string> files;
   std::string output_file = "-";
   bool prints_json = false;
@@ -37,6 +39,13 @@ void CheckOptions(const TranscribeOptions& options) {
   if ((options.prints_srt || options.prints_vtt) && options.files.size() > 1)
     throw Failure(
         "subtitles are of one file: with --srt and --vtt give one FILE");
+  if (options.stream.is_on) {
+    if (options.files.size() > 1)
+      throw Failure("--stream hears one thing at a time: give one FILE");
+    if (options.prints_srt || options.prints_vtt || options.output_file != "-")
+      throw Failure("--stream prints text or --json to standard output");
+    if (options.files.front() == "-") return;
+  }
   for (const std::string& path : options.files) AudioFile{path};
 }
 
@@ -72,6 +81,11 @@ void TranscribeFiles(const TranscribeOptions& options) {
   std::vector<TranscribedFile> files;
   Interrupt interrupt;
   interrupt.Watch(transcriber.get());
+  if (options.stream.is_on) {
+    Listen(transcriber.get(), options.files.front(), options.speech,
+           options.stream, options.prints_json, interrupt);
+    return;
+  }
   for (const std::string& path : options.files) {
     files.push_back(Transcribe(transcriber.get(), ReadRecording(path),
                                options.speech, interrupt));
@@ -92,6 +106,7 @@ void AddTranscribe(CLI::App& app) {
   AddSpeechOptions(*verb, options->speech, options->model);
   verb->add_option("FILE", options->files, "Audio: WAV, FLAC, Ogg, MP3")
       ->required();
+  AddStreamOptions(*verb, options->stream);
   verb->add_flag("--translate", options->speech.translates,
                  "Write English, whatever is spoken");
   verb->add_option("--prompt", options->speech.initial_prompt,
@@ -108,7 +123,7 @@ void AddTranscribe(CLI::App& app) {
                    "Of tries at higher temperatures");
   verb->add_flag("--json", options->prints_json,
                  "Print an array with one object per file: text, segments, "
-                 "times");
+                 "times; with --stream an object for each event");
   verb->add_flag("--srt", options->prints_srt, "Print SubRip subtitles");
   verb->add_flag("--vtt", options->prints_vtt, "Print WebVTT subtitles");
   verb->add_option("-o,--output", options->output_file,

@@ -226,6 +226,40 @@ class Transcribe(unittest.TestCase):
         table = self.succeed(run("bench", "-m", MODEL, "--transcripts", path, "--repeat", 1)).splitlines()
         self.assertEqual([line.split()[0] for line in table], ["file", "speech.wav", "speech.wav", "all"])
 
+    def test_streams_are_of_one_file_and_have_no_subtitles(self):
+        path = self.write("a.wav", wav([0] * 100))
+        self.assert_one_line_error(transcribe("--stream", path, path), "one FILE")
+        self.assert_one_line_error(transcribe("--stream", "--srt", path), "--stream")
+        self.assertNotEqual(transcribe("--real-time", path).returncode, 0)
+
+    @needs_model
+    def test_streams_tell_final_texts(self):
+        lines = self.succeed(transcribe("--stream", SPEECH)).splitlines()
+        said = words("".join(line.split("]", 1)[1] for line in lines))
+        self.assertEqual(said, SAID)
+
+    @needs_model
+    def test_streams_tell_events(self):
+        output = self.succeed(transcribe("--stream", "--json", "--words", SPEECH))
+        events = [json.loads(line) for line in output.splitlines()]
+        kinds = [event["event"] for event in events]
+        self.assertEqual((kinds[0], kinds[-2:]), ("begin", ["end", "done"]))
+        self.assertIn("partial", kinds)
+        for event in events:
+            if event["event"] == "partial":
+                self.assertTrue(event["text"].startswith(event["stable"]))
+            if event["event"] == "final":
+                self.assertEqual("".join(word["text"] for word in event["words"]), event["text"])
+                self.assertLessEqual(event["start"], event["end"])
+
+    @needs_model
+    def test_streams_read_standard_input(self):
+        samples = SPEECH.read_bytes()[44:]
+        result = subprocess.run([SPECINFER, "transcribe", "-m", MODEL, "--stream", "-"], input=samples,
+                                capture_output=True, timeout=240)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn(b"your country", result.stdout)
+
     @needs_model
     def test_interrupt_stops_with_status_130(self):
         process = subprocess.Popen([SPECINFER, "transcribe", "-m", MODEL, *[SPEECH] * 200], stdout=subprocess.PIPE,

@@ -32,28 +32,6 @@ int32_t ShowProgress(void* user_data, float fraction) {
   return progress.interrupt.Happened() ? 1 : 0;
 }
 
-specinfer_transcription_config Config(const Recording& recording,
-                                      const SpeechOptions& options) {
-  specinfer_transcription_config config = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
-  if (options.translates) config.flags |= SPECINFER_TRANSCRIBE_TRANSLATE;
-  if (options.has_no_timestamps)
-    config.flags |= SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS;
-  if (options.uses_previous_text)
-    config.flags |= SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT;
-  if (options.has_words) config.flags |= SPECINFER_TRANSCRIBE_WORDS;
-  config.sample_rate = recording.sample_rate;
-  config.num_channels = recording.num_channels;
-  config.language = options.language.data();
-  config.language_length = options.language.size();
-  config.initial_prompt = options.initial_prompt.data();
-  config.initial_prompt_length = options.initial_prompt.size();
-  config.hotwords = options.hotwords.data();
-  config.hotwords_length = options.hotwords.size();
-  config.seed = options.seed;
-  config.progress = ShowProgress;
-  return config;
-}
-
 std::vector<TranscribedWord> GetWords(specinfer_transcriber* transcriber,
                                       uint32_t segment, uint32_t num_words) {
   std::vector<TranscribedWord> words;
@@ -83,6 +61,24 @@ std::vector<TranscribedSegment> GetSegments(specinfer_transcriber* transcriber,
 }
 
 }  // namespace
+
+specinfer_transcription_config SpeechConfig(const SpeechOptions& options) {
+  specinfer_transcription_config config = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
+  if (options.translates) config.flags |= SPECINFER_TRANSCRIBE_TRANSLATE;
+  if (options.has_no_timestamps)
+    config.flags |= SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS;
+  if (options.uses_previous_text)
+    config.flags |= SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT;
+  if (options.has_words) config.flags |= SPECINFER_TRANSCRIBE_WORDS;
+  config.language = options.language.data();
+  config.language_length = options.language.size();
+  config.initial_prompt = options.initial_prompt.data();
+  config.initial_prompt_length = options.initial_prompt.size();
+  config.hotwords = options.hotwords.data();
+  config.hotwords_length = options.hotwords.size();
+  config.seed = options.seed;
+  return config;
+}
 
 void AddSpeechOptions(CLI::App& verb, SpeechOptions& options,
                       ModelOptions& model) {
@@ -141,7 +137,10 @@ TranscribedFile Transcribe(specinfer_transcriber* transcriber,
           static_cast<double>(recording.samples.size()) / frames_per_second,
       .stopwatch = {},
       .bar = ProgressBar(recording.path)};
-  specinfer_transcription_config config = Config(recording, options);
+  specinfer_transcription_config config = SpeechConfig(options);
+  config.sample_rate = recording.sample_rate;
+  config.num_channels = recording.num_channels;
+  config.progress = ShowProgress;
   config.progress_user_data = &progress;
   specinfer_transcription transcription = SPECINFER_TRANSCRIPTION_INIT;
   const specinfer_status status = specinfer_transcriber_transcribe(

@@ -33,6 +33,9 @@ struct SpeechOptions {
 void AddSpeechOptions(CLI::App& verb, SpeechOptions& options,
                       ModelOptions& model);
 
+// What of them is the library's; it borrows their texts.
+specinfer_transcription_config SpeechConfig(const SpeechOptions& options);
+
 // A whole audio file.
 struct Recording {
   std::string path;
