@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "specinfer.h"
-#include "specinfer/speculation.h"
 #include "specinfer/live_speech.h"
+#include "specinfer/speculation.h"
 #include "specinfer/speech.h"
 
 #define SIZE(type, bytes) \
