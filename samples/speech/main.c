@@ -1,11 +1,14 @@
-/* What is said in a WAV file, with times. */
-#include <stdint.h>
+/* What is said in a WAV file, or into the microphone. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "specinfer.h"
-#include "specinfer/speech.h"
+#include "specinfer/live_speech.h"
+#include "wav.h"
+#ifdef SAMPLE_HAS_PORTAUDIO
+#include <portaudio.h>
+#endif
 
 static void check(specinfer_status status) {
   if (status == SPECINFER_OK) return;
@@ -14,68 +17,18 @@ static void check(specinfer_status status) {
   exit(1);
 }
 
-static uint32_t number(const unsigned char* bytes, int num_bytes) {
-  uint32_t value = 0;
-  while (num_bytes-- > 0) value = value << 8 | bytes[num_bytes];
-  return value;
-}
-
-/* The samples of a file with 16 bits for each; NULL where it is another. */
-static float* read_wav(const char* path, size_t* num_samples,
-                       specinfer_transcription_config* config) {
-  FILE* file = fopen(path, "rb");
-  unsigned char head[12], format[16] = {0}, bytes[2];
-  float* samples = NULL;
-
-  if (file == NULL) return NULL;
-  if (fread(head, 1, 12, file) != 12 || memcmp(head, "RIFF", 4) != 0)
-    head[0] = 0;
-  while (head[0] != 0 && fread(head, 1, 8, file) == 8) {
-    uint32_t size = number(head + 4, 4);
-    if (memcmp(head, "fmt ", 4) == 0 && size >= 16) {
-      if (fread(format, 1, 16, file) != 16) break;
-      size -= 16;
-    } else if (memcmp(head, "data", 4) == 0) {
-      if (number(format, 2) != 1 || number(format + 14, 2) != 16) break;
-      samples = malloc((size_t)size / 2 * sizeof(float) + 1);
-      for (*num_samples = 0; samples != NULL && *num_samples < size / 2 &&
-                             fread(bytes, 1, 2, file) == 2;
-           ++*num_samples)
-        samples[*num_samples] = (float)(int16_t)number(bytes, 2) / 32768.0f;
-      break;
-    }
-    if (fseek(file, (long)size + (long)(size & 1), SEEK_CUR) != 0) break;
-  }
-  fclose(file);
-  config->num_channels = number(format + 2, 2);
-  config->sample_rate = number(format + 4, 4);
-  if (samples != NULL && config->num_channels != 0)
-    *num_samples -= *num_samples % config->num_channels;
-  return samples;
-}
-
-int main(int argc, char** argv) {
-  specinfer_engine* engine = NULL;
-  specinfer_model* model = NULL;
-  specinfer_transcriber* transcriber = NULL;
+static void write_down_file(specinfer_transcriber* transcriber,
+                            const char* path) {
   specinfer_transcription_config config = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
   specinfer_transcription result = SPECINFER_TRANSCRIPTION_INIT;
   size_t num_samples = 0;
-  float* samples;
+  float* samples =
+      read_wav(path, &num_samples, &config.sample_rate, &config.num_channels);
 
-  if (argc != 3) {
-    fprintf(stderr, "usage: %s MODEL FILE.wav\n", argv[0]);
-    return 2;
-  }
-  samples = read_wav(argv[2], &num_samples, &config);
   if (samples == NULL) {
-    fprintf(stderr, "%s is no WAV file of 16-bit samples\n", argv[2]);
-    return 1;
+    fprintf(stderr, "%s is no WAV file of 16-bit samples\n", path);
+    exit(1);
   }
-  check(specinfer_engine_create(NULL, &engine));
-  check(specinfer_model_load(engine, argv[1], strlen(argv[1]), NULL, &model));
-  check(specinfer_transcriber_create(model, &transcriber));
-
   check(specinfer_transcriber_transcribe(transcriber, samples, num_samples,
                                          &config, &result));
   for (uint32_t i = 0; i < result.num_segments; ++i) {
@@ -84,10 +37,71 @@ int main(int argc, char** argv) {
     printf("[%6.2f to %6.2f]%.*s\n", segment.start, segment.end,
            (int)segment.text_length, segment.text);
   }
+  free(samples);
+}
 
+#ifdef SAMPLE_HAS_PORTAUDIO
+/* Called by the audio thread. What does not fit is lost, 30 s behind. */
+static int push_sound(const void* input, void* output, unsigned long num_frames,
+                      const PaStreamCallbackTimeInfo* time,
+                      PaStreamCallbackFlags flags, void* transcriber) {
+  size_t num_taken = 0;
+  (void)output, (void)time, (void)flags;
+  specinfer_transcriber_push(transcriber, input, num_frames, &num_taken);
+  return paContinue;
+}
+
+static void write_down_microphone(specinfer_transcriber* transcriber) {
+  specinfer_speech_event event = SPECINFER_SPEECH_EVENT_INIT;
+  PaStream* stream = NULL;
+  PaError error = Pa_Initialize();
+
+  check(specinfer_transcriber_listen(transcriber, NULL, NULL));
+  if (error == paNoError)
+    error = Pa_OpenDefaultStream(&stream, 1, 0, paFloat32, 16000, 320,
+                                 push_sound, transcriber);
+  if (error == paNoError) error = Pa_StartStream(stream);
+  if (error != paNoError) {
+    fprintf(stderr, "no microphone: %s\n", Pa_GetErrorText(error));
+    exit(1);
+  }
+  while (1) {
+    check(specinfer_transcriber_step(transcriber, 20000, &event));
+    if (event.kind == SPECINFER_SPEECH_NOTHING) Pa_Sleep(10);
+    if (event.kind == SPECINFER_SPEECH_PARTIAL)
+      printf("\r\x1b[K%.*s", (int)event.text_length, event.text);
+    if (event.kind == SPECINFER_SPEECH_FINAL)
+      printf("\r\x1b[K%.*s\n", (int)event.text_length, event.text);
+    fflush(stdout);
+  }
+}
+#endif
+
+int main(int argc, char** argv) {
+  specinfer_engine* engine = NULL;
+  specinfer_model* model = NULL;
+  specinfer_transcriber* transcriber = NULL;
+
+  if (argc != 3 && argc != 4) {
+    fprintf(stderr, "usage: %s MODEL VOICE_ACTIVITY [FILE.wav]\n", argv[0]);
+    return 2;
+  }
+  check(specinfer_engine_create(NULL, &engine));
+  check(specinfer_model_load(engine, argv[1], strlen(argv[1]), NULL, &model));
+  check(specinfer_transcriber_create(model, &transcriber));
+  check(specinfer_transcriber_use_voice_activity(transcriber, argv[2],
+                                                 strlen(argv[2])));
+  if (argc == 4) {
+    write_down_file(transcriber, argv[3]);
+  } else {
+#ifdef SAMPLE_HAS_PORTAUDIO
+    write_down_microphone(transcriber);
+#else
+    fprintf(stderr, "built without PortAudio: give a FILE.wav\n");
+#endif
+  }
   specinfer_transcriber_destroy(transcriber);
   specinfer_model_destroy(model);
   specinfer_engine_destroy(engine);
-  free(samples);
   return 0;
 }
