@@ -43,12 +43,12 @@ absl::StatusOr<LiveOptions> ReadLiveOptions(
         ReadSizedStruct(live_config, kLiveConfig, &known));
   LiveOptions options;
   options.sound.format = common.format;
-  options.language = std::move(common.language);
-  options.task = common.task;
-  options.initial_prompt = std::move(common.initial_prompt);
-  options.hotwords = std::move(common.hotwords);
-  options.seed = common.seed;
-  options.has_word_times = common.has_word_times;
+  options.text.language = std::move(common.language);
+  options.text.task = common.task;
+  options.text.initial_prompt = std::move(common.initial_prompt);
+  options.text.hotwords = std::move(common.hotwords);
+  options.text.seed = common.seed;
+  options.text.has_word_times = common.has_word_times;
   if (known.partial_seconds < 0.0) {
     options.partial_seconds = 0.0;
   } else {

@@ -6,39 +6,26 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
-#include "src/speech/agreed_text.h"
 #include "src/speech/live_sound.h"
-#include "src/speech/spoken_language.h"
+#include "src/speech/live_window.h"
 #include "src/speech/transcript.h"
 #include "src/speech/window_decoder.h"
-#include "src/speech/window_segments.h"
 
 namespace specinfer {
 
 struct LiveOptions {
   LiveSoundOptions sound;
-  std::string language;  // as TranscriptionOptions, as are those below
-  SpeechTask task = SpeechTask::kTranscribe;
-  std::string initial_prompt;
-  std::string hotwords;
-  uint64_t seed = 1;
-  bool has_word_times = false;  // of final texts
-  // What was heard last is expected of the next text, unless this is kOff.
-  // Whoever expects so much is seldom wrong for long, so it is not kAuto.
-  Strategy strategy = Strategy::kNgram;
+  LiveTextOptions text;
   // Of sound between partial texts, at least; 0: there are none. They come
   // less often where one takes long.
   double partial_seconds = 0.5;
   // An utterance is heard together with those before it, as far as they begin
-  // within these seconds of it and less than `max_silence_seconds` lie between:
-  // short ones are misunderstood alone.
+  // within these seconds of it and less than `max_silence_seconds` lie between.
   double max_carried_seconds = 12.0;
   double max_silence_seconds = 2.0;
 };
@@ -71,8 +58,6 @@ class LiveTranscriber {
   static absl::StatusOr<std::unique_ptr<LiveTranscriber>> Create(
       WindowDecoder& decoder, const LiveOptions& options);
 
-  ~LiveTranscriber();
-
   AudioInput& input() { return sound_.input(); }
 
   // Hears and works until there is something to tell. After DEADLINE_EXCEEDED
@@ -84,66 +69,39 @@ class LiveTranscriber {
  private:
   // What is being done about a stretch of frames.
   enum class Work : uint8_t { kNone, kPartial, kFinal };
-  enum class Stage : uint8_t { kEncode, kFindLanguage, kDecode };
 
-  LiveTranscriber(WindowDecoder& decoder, const LiveOptions& options,
-                  LiveSound sound, SpokenLanguage language);
+  LiveTranscriber(const LiveOptions& options, LiveSound sound,
+                  std::unique_ptr<LiveWindow> window);
   // Hears a little. False: there is nothing to hear now.
   absl::StatusOr<bool> Hear();
   void BeginUtterance(int64_t sample);
   bool IsWindowFull() const;
   bool IsPartialDue() const;
-  void BeginPartial();
-  // Of the window that begins where the utterance does.
-  void BeginFinal(int64_t end_frame);
+  void BeginWork(Work work, int64_t end_frame);
   absl::Status DoWork(const PassControl& control);
-  absl::Status DecodeWindow(const PassControl& control);
-  void MakeRequest();
-  void FinishPartial(const DecodedWindow& decoded);
-  void FinishFinal(const DecodedWindow* decoded);
-  // Gives the segments of the window their words.
-  absl::Status FindWords(const PassControl& control);
-  void TellFinal(const DecodedWindow& decoded, Segment* segment);
-  // Begins the window anew at what is not final.
-  void DropCarried();
-  void Carry(absl::Span<const Token> tokens, size_t num_segments);
+  void TellPartial();
+  void FinishFinal(bool is_lost);
   void EndUtterance();
   LiveEvent& Tell(LiveEvent::Kind kind);
+  void TellSegment(LiveEvent::Kind kind, Segment segment);
 
-  WindowDecoder& decoder_;
   const LiveOptions options_;
   LiveSound sound_;
-  SpokenLanguage language_;
-  std::vector<Token> hotwords_, previous_, text_, sampled_;
-  std::vector<Token> heard_;   // text and timestamps of the last partial text
-  std::vector<float> frames_;  // of the window in work
+  std::unique_ptr<LiveWindow> window_;
   std::deque<LiveEvent> events_;
   bool has_ended_ = false;
 
   // The utterance. Frames and samples are those of the stretch of sound.
   bool is_speaking_ = false;
-  bool has_endpoint_ = false;    // what is left of it is made final
-  int64_t speech_end_ = 0;       // the last end that was told, in samples
-  bool is_in_speech_ = false;    // no end was told since the last begin
-  int64_t utterance_frame_ = 0;  // where it begins
-  int64_t first_frame_ = 0;      // of what is not final
-  // The window begins here, with what became final of earlier utterances.
-  int64_t window_begin_ = 0;
-  std::vector<Token> carried_;  // text and timestamps
-  size_t num_carried_segments_ = 0;
-  int64_t last_partial_ = 0;  // samples that the last partial text has heard
+  bool is_in_speech_ = false;     // no end was told since the last begin
+  bool has_endpoint_ = false;     // what is left of it is made final
+  int64_t speech_end_ = 0;        // the last end that was told, in samples
+  int64_t first_frame_ = 0;       // of what is not final
+  int64_t last_partial_ = 0;      // samples that the last partial text heard
   double partial_seconds_ = 0.0;  // till the next one
-  AgreedText agreed_;
 
-  // The work.
   Work work_ = Work::kNone;
-  Stage stage_ = Stage::kEncode;
-  FrameWindow window_;
-  WindowRequest request_;
-  const DecodedWindow* decoded_ = nullptr;
-  WindowSegments split_;        // of a final text
-  double last_word_end_ = 0.0;  // in the stretch
-  int32_t num_encoded_ = 0;     // frames
+  int64_t end_frame_ = 0;  // of what is in work
   int64_t work_us_ = 0;
   WindowTimes times_;
 };

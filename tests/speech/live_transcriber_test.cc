@@ -119,7 +119,7 @@ class TinyLiveTest : public ::testing::Test {
   std::unique_ptr<LiveTranscriber> Make(double partial_seconds,
                                         int num_channels = 1) {
     LiveOptions options;
-    options.language = "en";
+    options.text.language = "en";
     options.partial_seconds = partial_seconds;
     options.sound.format.num_channels = num_channels;
     auto live = LiveTranscriber::Create(*decoder_, options);
