@@ -40,9 +40,9 @@ typedef struct specinfer_live_config {
 
 /* Begins to listen. `config` says the language and the format of the samples;
  * its progress and SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT mean nothing here,
- * and times are always asked for. Both may be NULL. Takes all memory that
- * listening needs, however long it goes on.
- * Errors: FAILED_PRECONDITION (it listens already), INVALID_ARGUMENT,
+ * times are always asked for, and its passes have SPECINFER_URGENCY_HIGHEST.
+ * Both may be NULL. Takes all memory that listening needs, however long it goes
+ * on. Errors: FAILED_PRECONDITION (it listens already), INVALID_ARGUMENT,
  * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
  * RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status
