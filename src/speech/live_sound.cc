@@ -16,14 +16,12 @@ constexpr int kMaxFrames = 3000 + 1000;
 
 LiveSound::LiveSound(const LiveSoundOptions& options, AudioInput input,
                      Resampler resampler, MelStream mel,
-                     std::optional<VoiceActivity> activity, Block block)
+                     std::optional<SpeechFinder> finder, Block block)
     : format_(options.format),
       input_(std::move(input)),
       resampler_(std::move(resampler)),
       mel_(std::move(mel)),
-      voice_(options.voice),
-      activity_(std::move(activity)),
-      segmenter_(options.segmenter),
+      finder_(std::move(finder)),
       popped_block_(std::move(block)) {}
 
 absl::StatusOr<LiveSound> LiveSound::Create(int num_mels,
@@ -36,10 +34,12 @@ absl::StatusOr<LiveSound> LiveSound::Create(int num_mels,
       AudioInput::Create(options.format, options.max_backlog_seconds, memory));
   SPECINFER_ASSIGN_OR_RETURN(MelStream mel,
                              MelStream::Create(num_mels, kMaxFrames, memory));
-  std::optional<VoiceActivity> activity;
+  std::optional<SpeechFinder> finder;
   if (options.voice != nullptr) {
-    SPECINFER_ASSIGN_OR_RETURN(activity,
-                               VoiceActivity::Create(*options.voice, memory));
+    SPECINFER_ASSIGN_OR_RETURN(
+        SpeechFinder created,
+        SpeechFinder::Create(options.voice, options.segmenter, memory));
+    finder.emplace(std::move(created));
   }
   SPECINFER_ASSIGN_OR_RETURN(
       Block block,
@@ -48,14 +48,13 @@ absl::StatusOr<LiveSound> LiveSound::Create(int num_mels,
                           sizeof(float),
                       "samples to resample"));
   return LiveSound(options, std::move(input), std::move(resampler),
-                   std::move(mel), std::move(activity), std::move(block));
+                   std::move(mel), std::move(finder), std::move(block));
 }
 
 void LiveSound::BeginStretch() {
   mel_.Reset();
   resampler_.Reset();
-  segmenter_.Reset();
-  if (activity_.has_value()) activity_->Reset();
+  if (finder_.has_value()) finder_->Reset();
   has_begun_ = is_speaking_ = false;
 }
 
@@ -107,24 +106,25 @@ absl::StatusOr<bool> LiveSound::FillChunk() {
 
 absl::Status LiveSound::HearChunk() {
   const absl::Span<const float> samples(chunk_.data(), chunk_size_);
+  const int64_t begin = mel_.num_samples();
   if (mel_.num_frames() - mel_.first_frame() > kMaxFrames - 8)
     DropBefore(mel_.num_frames() - kMaxFrames / 2);
   if (mel_.Push(samples) != samples.size())
     return absl::InternalError("the frames of live sound did not fit");
-  Tell(SoundEvent::kSound, mel_.num_samples());
-  if (!activity_.has_value()) {
-    if (!is_speaking_)
-      Tell(SoundEvent::kSpeechBegin, mel_.num_samples() - chunk_size_);
-    is_speaking_ = true;
-  } else if (chunk_size_ == chunk_.size()) {
-    TellSpeech(segmenter_.Push(activity_->Push(samples)));
-  }
   chunk_size_ = 0;
+  Tell(SoundEvent::kSound, mel_.num_samples());
+  if (finder_.has_value()) {
+    finder_->Push(samples, &speech_events_);
+    TellSpeech();
+  } else if (!is_speaking_) {
+    is_speaking_ = true;
+    Tell(SoundEvent::kSpeechBegin, begin);
+  }
   return absl::OkStatus();
 }
 
-void LiveSound::TellSpeech(absl::Span<const SpeechEvent> events) {
-  for (const SpeechEvent& event : events) {
+void LiveSound::TellSpeech() {
+  for (const SpeechEvent& event : speech_events_) {
     switch (event.kind) {
       case SpeechEvent::kBegin:
         Tell(SoundEvent::kSpeechBegin, event.sample);
@@ -139,27 +139,23 @@ void LiveSound::TellSpeech(absl::Span<const SpeechEvent> events) {
         break;
     }
   }
+  speech_events_.clear();
 }
 
 absl::Status LiveSound::EndStretch(SoundEvent::Kind kind) {
   size_t num_given = 0;
-  while (has_begun_) {
+  do {
+    if (!has_begun_) break;
     SPECINFER_ASSIGN_OR_RETURN(
         num_given,
         resampler_.Flush(absl::MakeSpan(chunk_).subspan(chunk_size_)));
     chunk_size_ += num_given;
-    if (num_given == 0) break;
-    if (chunk_size_ == chunk_.size()) SPECINFER_RETURN_IF_ERROR(HearChunk());
+    if (chunk_size_ > 0) SPECINFER_RETURN_IF_ERROR(HearChunk());
+  } while (num_given > 0);
+  if (finder_.has_value()) {
+    finder_->Finish(&speech_events_);
+    TellSpeech();
   }
-  if (chunk_size_ > 0) {
-    const size_t size = chunk_size_;
-    float last[VoiceActivity::kChunkSamples] = {};
-    std::copy_n(chunk_.data(), size, last);
-    SPECINFER_RETURN_IF_ERROR(HearChunk());
-    if (activity_.has_value())
-      TellSpeech(segmenter_.Push(activity_->Push(last)));
-  }
-  if (activity_.has_value()) TellSpeech(segmenter_.Finish(mel_.num_samples()));
   if (is_speaking_) Tell(SoundEvent::kEndpoint, mel_.num_samples());
   has_begun_ = is_speaking_ = false;
   Tell(kind, mel_.num_samples());

@@ -17,8 +17,8 @@
 #include "src/speech/audio_input.h"
 #include "src/speech/log_mel.h"
 #include "src/speech/resampler.h"
+#include "src/speech/speech_finder.h"
 #include "src/speech/speech_segmenter.h"
-#include "src/speech/voice_activity.h"
 #include "src/speech/voice_network.h"
 
 namespace specinfer {
@@ -79,12 +79,13 @@ class LiveSound {
  private:
   LiveSound(const LiveSoundOptions& options, AudioInput input,
             Resampler resampler, MelStream mel,
-            std::optional<VoiceActivity> activity, Block block);
+            std::optional<SpeechFinder> finder, Block block);
   void BeginStretch();
   // Fills the chunk with what was pushed. False: it is not full.
   absl::StatusOr<bool> FillChunk();
   absl::Status HearChunk();
-  void TellSpeech(absl::Span<const SpeechEvent> events);
+  // Tells what the finder has told, and forgets it.
+  void TellSpeech();
   absl::Status EndStretch(SoundEvent::Kind kind);
   void Tell(SoundEvent::Kind kind, int64_t sample) {
     events_.push_back({kind, sample});
@@ -94,12 +95,11 @@ class LiveSound {
   AudioInput input_;
   Resampler resampler_;
   MelStream mel_;
-  std::shared_ptr<const VoiceNetwork> voice_;
-  std::optional<VoiceActivity> activity_;  // of voice_
-  SpeechSegmenter segmenter_;
+  std::optional<SpeechFinder> finder_;  // none: all is speech
+  std::vector<SpeechEvent> speech_events_;
   Block popped_block_;        // [kPoppedFrames, channels]
   absl::Span<float> popped_;  // what is left of it
-  std::array<float, VoiceActivity::kChunkSamples> chunk_{};
+  std::array<float, SpeechSegmenter::kChunkSamples> chunk_{};
   size_t chunk_size_ = 0;
   std::deque<SoundEvent> events_;
   double start_seconds_ = 0.0;  // of the stretch

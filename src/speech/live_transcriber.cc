@@ -132,7 +132,8 @@ bool LiveTranscriber::IsWindowFull() const {
 }
 
 bool LiveTranscriber::IsPartialDue() const {
-  if (!is_speaking_ || options_.partial_seconds <= 0.0) return false;
+  if (!is_speaking_ || options_.partial_seconds <= 0.0 || !window_->HasRoom())
+    return false;
   const int64_t end = is_in_speech_ ? sound_.num_samples() : speech_end_;
   return static_cast<double>(end - last_partial_) >=
          partial_seconds_ * kSpeechSampleRate;
@@ -155,11 +156,7 @@ absl::Status LiveTranscriber::DoWork(const PassControl& control) {
   work_us_ += NowMicros() - start_us;
   if (absl::IsDeadlineExceeded(status)) return status;
   const Work work = std::exchange(work_, Work::kNone);
-  const WindowTimes& times = window_->times();
-  times_.encode_us += times.encode_us;
-  times_.decode_us += times.decode_us;
-  times_.num_rounds += times.num_rounds;
-  times_.num_tokens += times.num_tokens;
+  times_.Add(window_->times());
   if (work == Work::kFinal) {
     FinishFinal(/*is_lost=*/!status.ok());
   } else {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "src/base/status_macros.h"
-#include "src/speech/word_times.h"
+#include "src/speech/window_words.h"
 
 namespace specinfer {
 namespace {
@@ -14,13 +14,6 @@ constexpr int64_t kPartialFrames = 5 * kFramesPerSecond;
 // Nobody says more than that; who writes more, goes round in circles.
 constexpr double kTokensPerFrame = 0.08;
 constexpr double kTokensAtOnce = 8.0;
-
-void TakeJudgement(const DecodedWindow& decoded, Segment* segment) {
-  segment->temperature = decoded.temperature;
-  segment->average_log_probability = decoded.average_log_probability;
-  segment->no_speech_probability = decoded.no_speech_probability;
-  segment->compression_ratio = decoded.compression_ratio;
-}
 
 }  // namespace
 
@@ -34,13 +27,10 @@ absl::StatusOr<std::unique_ptr<LiveWindow>> LiveWindow::Create(
       GivenLanguage(decoder.tokens(), options.language, options.task));
   std::unique_ptr<LiveWindow> window(
       new LiveWindow(decoder, options, std::move(language)));
-  const auto tokenize = [&](const std::string& text, std::vector<Token>* out) {
-    if (text.empty()) return absl::OkStatus();
-    return model.tokenizer().Tokenize(" " + text, /*parse_special=*/false, out);
-  };
-  SPECINFER_RETURN_IF_ERROR(
-      tokenize(options.initial_prompt, &window->previous_));
-  SPECINFER_RETURN_IF_ERROR(tokenize(options.hotwords, &window->hotwords_));
+  SPECINFER_RETURN_IF_ERROR(AppendPromptText(
+      model.tokenizer(), options.initial_prompt, &window->previous_));
+  SPECINFER_RETURN_IF_ERROR(AppendPromptText(
+      model.tokenizer(), options.hotwords, &window->hotwords_));
   window->frames_.resize(
       static_cast<size_t>(decoder.max_frames()) *
       static_cast<size_t>(model.architecture().encoder.mel_bins));
@@ -82,6 +72,14 @@ void LiveWindow::Begin(int64_t first_frame, int64_t end_frame,
       static_cast<int32_t>(std::min<int64_t>(num_encoded, max_frames()));
 }
 
+// What a text goes on from may take half of the context.
+bool LiveWindow::HasRoom() const {
+  const size_t num_sampled = carried_.size() + 1 + agreed_.agreed().size();
+  const int32_t most = decoder_.model().architecture().max_context / 2;
+  return num_sampled + static_cast<size_t>(kTokensAtOnce) <
+         static_cast<size_t>(most);
+}
+
 void LiveWindow::BeginPartial(int64_t first_frame, int64_t end_frame) {
   is_final_ = false;
   Begin(first_frame, end_frame,
@@ -108,9 +106,11 @@ absl::Status LiveWindow::Work(LiveSound& sound, const PassControl& control) {
   SPECINFER_ASSIGN_OR_RETURN(decoded_, decoder_.Decode(request_, control));
   split_ = {};
   if (!is_final_ || decoder_.IsSilence()) return absl::OkStatus();
-  split_ = SplitWindow(tokens, decoder_.model().tokenizer(), window_,
-                       decoded_->tokens);
-  return options_.has_word_times ? FindWords(control) : absl::OkStatus();
+  split_ =
+      SplitWindow(tokens, decoder_.model().tokenizer(), window_, *decoded_);
+  if (!options_.has_word_times) return absl::OkStatus();
+  return FindWords(decoder_, window_, request_.prompt, language_.code(),
+                   control, &last_word_end_, &split_.segments);
 }
 
 absl::Status LiveWindow::Encode(LiveSound& sound, const PassControl& control) {
@@ -166,22 +166,6 @@ void LiveWindow::MakeRequest() {
       kTokensAtOnce + kTokensPerFrame * static_cast<double>(num_frames));
 }
 
-absl::Status LiveWindow::FindWords(const PassControl& control) {
-  const SpeechTokens& tokens = decoder_.tokens();
-  const std::vector<Token> text = TextTokens(tokens, split_.segments);
-  if (text.empty()) return absl::OkStatus();
-  SPECINFER_ASSIGN_OR_RETURN(const TokenTimes times,
-                             decoder_.Align({.text = text,
-                                             .language = language_.token,
-                                             .task = options_.task,
-                                             .num_frames = window_.num_frames},
-                                            control));
-  AddWordTimes(tokens, decoder_.model().tokenizer(), language_.code(), {},
-               times, window_.start(), last_word_end_, &split_.segments);
-  last_word_end_ = LastSpeechEnd(split_.segments, last_word_end_);
-  return absl::OkStatus();
-}
-
 // A text that goes round in circles, or that may be none, says nothing new.
 bool LiveWindow::TakePartial(Segment* segment, size_t* stable_length) {
   const DecodedWindow& decoded = *decoded_;
@@ -205,7 +189,7 @@ bool LiveWindow::TakePartial(Segment* segment, size_t* stable_length) {
   segment->end = window_.end();
   segment->text = SpeechText(tokens, tokenizer, text);
   segment->tokens = std::move(text);
-  TakeJudgement(decoded, segment);
+  CopyJudgement(decoded, segment);
   *stable_length = SpeechText(tokens, tokenizer, agreed_.agreed()).size();
   return true;
 }
@@ -226,7 +210,6 @@ int64_t LiveWindow::TakeFinal(std::vector<Segment>* segments) {
     return first_frame_;
   }
   Carry(decoded_->tokens, num_segments);
-  for (Segment& segment : *segments) TakeJudgement(*decoded_, &segment);
   return split_.next_frame;
 }
 
@@ -238,6 +221,9 @@ void LiveWindow::Carry(absl::Span<const Token> tokens, size_t num_segments) {
     carried_.push_back(decoder_.tokens().Timestamp(
         static_cast<double>(window_.num_frames) / kFramesPerSecond));
   }
+  // What comes next needs room as well.
+  const int32_t most = decoder_.model().architecture().max_context / 4;
+  if (carried_.size() > static_cast<size_t>(most)) BeginAt(begin_);
 }
 
 }  // namespace specinfer

@@ -55,8 +55,11 @@ class LiveWindow {
   // Of another stretch of sound.
   void Reset();
 
+  // Whether the decoder's context has room for another partial text: it goes on
+  // from all that is carried or agreed.
+  bool HasRoom() const;
   // The text of [first_frame, end_frame), of which partial texts were heard
-  // since the last final one.
+  // since the last final one. BeginPartial REQUIRES: HasRoom().
   // REQUIRES: begin() <= first_frame < end_frame.
   void BeginPartial(int64_t first_frame, int64_t end_frame);
   void BeginFinal(int64_t first_frame, int64_t end_frame);
@@ -85,7 +88,6 @@ class LiveWindow {
   absl::Status Encode(LiveSound& sound, const PassControl& control);
   absl::Status FindLanguage(const PassControl& control);
   void MakeRequest();
-  absl::Status FindWords(const PassControl& control);
   void Carry(absl::Span<const Token> tokens, size_t num_segments);
 
   WindowDecoder& decoder_;

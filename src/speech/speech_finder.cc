@@ -14,45 +14,49 @@ absl::StatusOr<SpeechFinder> SpeechFinder::Create(
   return SpeechFinder(std::move(network), options, std::move(activity));
 }
 
+std::vector<SpeechSegment> SegmentsOf(absl::Span<const SpeechEvent> events) {
+  std::vector<SpeechSegment> speech;
+  for (const SpeechEvent& event : events) {
+    if (event.kind == SpeechEvent::kBegin)
+      speech.push_back({event.sample, event.sample});
+    if (event.kind == SpeechEvent::kEnd) speech.back().end = event.sample;
+  }
+  return speech;
+}
+
 void SpeechFinder::Reset() {
   activity_.Reset();
   segmenter_.Reset();
   num_pending_ = 0;
   num_samples_ = 0;
-  speech_.clear();
 }
 
-void SpeechFinder::Push(absl::Span<const float> samples) {
+void SpeechFinder::Push(absl::Span<const float> samples,
+                        std::vector<SpeechEvent>* events) {
   num_samples_ += static_cast<int64_t>(samples.size());
   while (!samples.empty()) {
     const size_t count = std::min(kChunk - num_pending_, samples.size());
     std::copy_n(samples.begin(), count, chunk_.begin() + num_pending_);
     num_pending_ += count;
     samples.remove_prefix(count);
-    if (num_pending_ == kChunk) HearChunk();
+    if (num_pending_ == kChunk) HearChunk(events);
   }
 }
 
-std::vector<SpeechSegment> SpeechFinder::Finish() {
+void SpeechFinder::Finish(std::vector<SpeechEvent>* events) {
   if (num_pending_ > 0) {
     std::fill(chunk_.begin() + num_pending_, chunk_.end(), 0.0f);
-    HearChunk();
+    HearChunk(events);
   }
-  Take(segmenter_.Finish(num_samples_));
-  return std::move(speech_);
+  const absl::Span<const SpeechEvent> last = segmenter_.Finish(num_samples_);
+  events->insert(events->end(), last.begin(), last.end());
 }
 
-void SpeechFinder::HearChunk() {
-  Take(segmenter_.Push(activity_.Push(chunk_)));
+void SpeechFinder::HearChunk(std::vector<SpeechEvent>* events) {
+  const absl::Span<const SpeechEvent> heard =
+      segmenter_.Push(activity_.Push(chunk_));
+  events->insert(events->end(), heard.begin(), heard.end());
   num_pending_ = 0;
-}
-
-void SpeechFinder::Take(absl::Span<const SpeechEvent> events) {
-  for (const SpeechEvent& event : events) {
-    if (event.kind == SpeechEvent::kBegin)
-      speech_.push_back({event.sample, event.sample});
-    if (event.kind == SpeechEvent::kEnd) speech_.back().end = event.sample;
-  }
 }
 
 }  // namespace specinfer

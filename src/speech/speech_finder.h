@@ -1,4 +1,4 @@
-// Where a whole recording has speech.
+// Where sound has speech: samples to events, however they come in pieces.
 #ifndef SPECINFER_SRC_SPEECH_SPEECH_FINDER_H_
 #define SPECINFER_SRC_SPEECH_SPEECH_FINDER_H_
 
@@ -25,7 +25,10 @@ inline constexpr SegmenterOptions kRecordingSpeech = {
     .min_silence_seconds = 2.0,
     .padding_seconds = 0.4};
 
-// One recording at a time; one thread at a time.
+// Of begins and ends that alternate, the speech between.
+std::vector<SpeechSegment> SegmentsOf(absl::Span<const SpeechEvent> events);
+
+// One stretch of sound at a time; one thread at a time.
 class SpeechFinder {
  public:
   // Errors: RESOURCE_EXHAUSTED.
@@ -33,14 +36,14 @@ class SpeechFinder {
       std::shared_ptr<const VoiceNetwork> network,
       const SegmenterOptions& options, Memory& memory);
 
-  // Begins another recording.
+  // Begins another stretch.
   void Reset();
 
-  // The next samples of the recording, as many as there are.
-  void Push(absl::Span<const float> samples);
+  // The next samples, as many as there are. Appends what SpeechSegmenter tells.
+  void Push(absl::Span<const float> samples, std::vector<SpeechEvent>* events);
 
-  // Ends the recording: its speech, in order and apart.
-  std::vector<SpeechSegment> Finish();
+  // Ends the stretch.
+  void Finish(std::vector<SpeechEvent>* events);
 
  private:
   static constexpr size_t kChunk = VoiceActivity::kChunkSamples;
@@ -51,8 +54,7 @@ class SpeechFinder {
       : network_(std::move(network)),
         activity_(std::move(activity)),
         segmenter_(options) {}
-  void HearChunk();
-  void Take(absl::Span<const SpeechEvent> events);
+  void HearChunk(std::vector<SpeechEvent>* events);
 
   std::shared_ptr<const VoiceNetwork> network_;
   VoiceActivity activity_;
@@ -60,7 +62,6 @@ class SpeechFinder {
   std::array<float, kChunk> chunk_;
   size_t num_pending_ = 0;  // of the chunk
   int64_t num_samples_ = 0;
-  std::vector<SpeechSegment> speech_;
 };
 
 }  // namespace specinfer

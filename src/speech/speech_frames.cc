@@ -83,14 +83,16 @@ absl::Status SpeechFrames::Read(absl::Span<const float> samples,
   SPECINFER_ASSIGN_OR_RETURN(double seconds, SecondsOf(samples, format));
   speech_ = {{0, std::numeric_limits<int64_t>::max()}};
   if (finder_.has_value()) {
+    std::vector<SpeechEvent> events;
     finder_->Reset();
-    SPECINFER_RETURN_IF_ERROR(
-        ForEachBlock(samples, format.num_channels, is_cancelled, resampler,
-                     [this](absl::Span<const float> block) {
-                       finder_->Push(block);
-                       return absl::OkStatus();
-                     }));
-    speech_ = finder_->Finish();
+    SPECINFER_RETURN_IF_ERROR(ForEachBlock(samples, format.num_channels,
+                                           is_cancelled, resampler,
+                                           [&](absl::Span<const float> block) {
+                                             finder_->Push(block, &events);
+                                             return absl::OkStatus();
+                                           }));
+    finder_->Finish(&events);
+    speech_ = SegmentsOf(events);
     seconds = 0.0;
     for (const SpeechSegment& part : speech_) seconds += InSeconds(part.size());
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/base/text.h"
+
 namespace specinfer {
 namespace {
 
@@ -10,6 +12,12 @@ void Append(absl::Span<const Token> from, std::vector<Token>* to) {
 }
 
 }  // namespace
+
+absl::Status AppendPromptText(const Tokenizer& tokenizer, std::string_view text,
+                              std::vector<Token>* tokens) {
+  if (text.empty()) return absl::OkStatus();
+  return tokenizer.Tokenize(Cat(" ", text), /*parse_special=*/false, tokens);
+}
 
 // As faster-whisper's get_prompt. openai/whisper keeps the end of a prefix that
 // is too long instead of its beginning, puts no timestamp before it and knows

@@ -4,11 +4,14 @@
 #define SPECINFER_SRC_SPEECH_SPEECH_PROMPT_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 
 #include "src/speech/speech_tokens.h"
+#include "src/text/tokenizer.h"
 
 namespace specinfer {
 
@@ -38,6 +41,10 @@ struct SpeechPrompt {
   int32_t num_prefix = 0;
   bool prefix_is_sampled = false;  // the rules go on from it
 };
+
+// Appends the tokens of a text for a prompt, as Whisper has it: after a space.
+absl::Status AppendPromptText(const Tokenizer& tokenizer, std::string_view text,
+                              std::vector<Token>* tokens);
 
 // `max_positions`: of the decoder, 448 for every Whisper.
 SpeechPrompt MakeSpeechPrompt(const SpeechTokens& tokens,

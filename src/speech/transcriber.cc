@@ -4,23 +4,11 @@
 #include <utility>
 
 #include "src/base/status_macros.h"
-#include "src/base/text.h"
 #include "src/speech/spoken_language.h"
 #include "src/speech/window_segments.h"
-#include "src/speech/word_times.h"
+#include "src/speech/window_words.h"
 
 namespace specinfer {
-
-namespace {
-
-void AddTimes(const WindowTimes& of_window, WindowTimes* sum) {
-  sum->encode_us += of_window.encode_us;
-  sum->decode_us += of_window.decode_us;
-  sum->num_rounds += of_window.num_rounds;
-  sum->num_tokens += of_window.num_tokens;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Transcriber>> Transcriber::Create(
     std::shared_ptr<const Model> model, const TranscriberOptions& options) {
@@ -54,14 +42,10 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
   previous_.clear();
   hotwords_.clear();
   previous_start_ = 0;
-  if (!options.initial_prompt.empty()) {
-    SPECINFER_RETURN_IF_ERROR(tokenizer.Tokenize(
-        " " + options.initial_prompt, /*parse_special=*/false, &previous_));
-  }
-  if (!options.hotwords.empty()) {
-    SPECINFER_RETURN_IF_ERROR(tokenizer.Tokenize(
-        " " + options.hotwords, /*parse_special=*/false, &hotwords_));
-  }
+  SPECINFER_RETURN_IF_ERROR(
+      AppendPromptText(tokenizer, options.initial_prompt, &previous_));
+  SPECINFER_RETURN_IF_ERROR(
+      AppendPromptText(tokenizer, options.hotwords, &hotwords_));
   has_word_times_ = options.has_word_times;
   last_speech_end_ = 0.0;
   request_ = {};
@@ -129,7 +113,7 @@ absl::StatusOr<Transcription> Transcriber::TranscribeAll(
     }
     request_.stream = static_cast<uint64_t>(first);
     SPECINFER_RETURN_IF_ERROR(TranscribeWindow(window, &result, &first));
-    AddTimes(decoder_->times(), &result.times);
+    result.times.Add(decoder_->times());
     if (!options.uses_previous_text || decoder_->ResetsPrompt())
       previous_start_ = previous_.size();
     if (options.progress && !options.progress(ShareDone(first)))
@@ -147,50 +131,28 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
                              decoder_->Decode(request_, MakeControl()));
   *next_frame = window.first_frame + window.num_frames;
   if (decoder_->IsSilence()) return absl::OkStatus();
-  WindowSegments split = SplitWindow(decoder_->tokens(), model().tokenizer(),
-                                     window, decoded->tokens);
+  WindowSegments split =
+      SplitWindow(decoder_->tokens(), model().tokenizer(), window, *decoded);
   if (has_word_times_) {
-    SPECINFER_RETURN_IF_ERROR(FindWords(window, result->language, &split));
+    const std::string_view code =
+        result->language == nullptr ? "en" : result->language->code;
+    SPECINFER_RETURN_IF_ERROR(FindWords(*decoder_, window, request_.prompt,
+                                        code, MakeControl(), &last_speech_end_,
+                                        &split.segments));
+    // As faster-whisper's generate_segments. But without timestamps windows
+    // stay where they are without words: what remains after the last word is
+    // silence as a rule, and a model that gives no times hears words in it.
+    if (request_.prompt.has_timestamps)
+      split.next_frame = NextFrameAfterWords(split, window);
   }
   *next_frame = split.next_frame;
   DropEmptySegments(&split.segments);
   for (Segment& segment : split.segments) {
-    segment.temperature = decoded->temperature;
-    segment.average_log_probability = decoded->average_log_probability;
-    segment.no_speech_probability = decoded->no_speech_probability;
-    segment.compression_ratio = decoded->compression_ratio;
     previous_.insert(previous_.end(), segment.tokens.begin(),
                      segment.tokens.end());
     recording_->times().RestoreTimes(&segment);
     result->segments.push_back(std::move(segment));
   }
-  return absl::OkStatus();
-}
-
-// As faster-whisper's generate_segments: all segments of the window at once,
-// those that DropEmptySegments leaves out included. But without timestamps
-// windows stay where they are without words: what remains after the last word
-// is silence as a rule, and a model that gives no times hears words in it.
-absl::Status Transcriber::FindWords(const FrameWindow& window,
-                                    const Language* language,
-                                    WindowSegments* split) {
-  const SpeechTokens& tokens = decoder_->tokens();
-  const std::vector<Token> text = TextTokens(tokens, split->segments);
-  if (!text.empty()) {
-    SPECINFER_ASSIGN_OR_RETURN(
-        const TokenTimes times,
-        decoder_->Align({.text = text,
-                         .language = request_.prompt.language,
-                         .task = request_.prompt.task,
-                         .num_frames = window.num_frames},
-                        MakeControl()));
-    AddWordTimes(tokens, model().tokenizer(),
-                 language == nullptr ? "en" : language->code, {}, times,
-                 window.start(), last_speech_end_, &split->segments);
-  }
-  if (request_.prompt.has_timestamps)
-    split->next_frame = NextFrameAfterWords(*split, window);
-  last_speech_end_ = LastSpeechEnd(split->segments, last_speech_end_);
   return absl::OkStatus();
 }
 

@@ -104,9 +104,6 @@ class Transcriber {
   absl::Span<const float> WindowFrames(const FrameWindow& window);
   absl::Status TranscribeWindow(const FrameWindow& window,
                                 Transcription* result, int64_t* next_frame);
-  // Gives the segments of a window their words.
-  absl::Status FindWords(const FrameWindow& window, const Language* language,
-                         WindowSegments* split);
   // Of the recording, once what comes before this frame of the speech is.
   float ShareDone(int64_t next_frame) const;
   absl::StatusOr<Token> FindLanguage(const TranscriptionOptions& options,

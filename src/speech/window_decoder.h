@@ -45,6 +45,13 @@ struct WindowTimes {
   int64_t decode_us = 0;
   int64_t num_rounds = 0;
   int64_t num_tokens = 0;
+
+  void Add(const WindowTimes& other) {
+    encode_us += other.encode_us;
+    decode_us += other.decode_us;
+    num_rounds += other.num_rounds;
+    num_tokens += other.num_tokens;
+  }
 };
 
 // Not thread-safe. Nothing is kept from one window to the next but memory.

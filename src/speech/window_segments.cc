@@ -22,10 +22,18 @@ std::string SpeechText(const SpeechTokens& speech_tokens,
 
 // As faster-whisper's _split_segments_by_timestamps, which is
 // openai/whisper's transcribe.py; neither clamps times to the audio.
+void CopyJudgement(const DecodedWindow& decoded, Segment* segment) {
+  segment->temperature = decoded.temperature;
+  segment->average_log_probability = decoded.average_log_probability;
+  segment->no_speech_probability = decoded.no_speech_probability;
+  segment->compression_ratio = decoded.compression_ratio;
+}
+
 WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
                            const Tokenizer& tokenizer,
                            const FrameWindow& window,
-                           absl::Span<const Token> tokens) {
+                           const DecodedWindow& decoded) {
+  const absl::Span<const Token> tokens = decoded.tokens;
   WindowSegments split;
   const auto time = [&](Token timestamp) {
     return std::min(window.start() + speech_tokens.Seconds(timestamp),
@@ -38,6 +46,7 @@ WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
     segment.end = std::max(start, end);
     segment.tokens.assign(segment_tokens.begin(), segment_tokens.end());
     segment.text = SpeechText(speech_tokens, tokenizer, segment_tokens);
+    CopyJudgement(decoded, &segment);
   };
   const auto is_timestamp = [&](size_t i) {
     return speech_tokens.IsTimestamp(tokens[i]);

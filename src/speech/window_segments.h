@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 
+#include "src/speech/fallback.h"
 #include "src/speech/speech_tokens.h"
 #include "src/speech/transcript.h"
 #include "src/text/tokenizer.h"
@@ -41,16 +42,18 @@ struct WindowSegments {
   bool ends_with_single_timestamp = false;
 };
 
-// `tokens`: of the window, the prefix included, without the end of text; with
-// timestamps or without. Times lie within the window.
+// `decoded`: with timestamps or without. Times lie within the window.
 WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
                            const Tokenizer& tokenizer,
                            const FrameWindow& window,
-                           absl::Span<const Token> tokens);
+                           const DecodedWindow& decoded);
 
 // Where the last word of segments that have words ends; where none has, the
 // last segment; without segments, `absent`.
 double LastSpeechEnd(absl::Span<const Segment> segments, double absent);
+
+// How sure the model was: of the window, as of each of its segments.
+void CopyJudgement(const DecodedWindow& decoded, Segment* segment);
 
 // Where the next window begins once the segments have words: at the end of the
 // last word, unless nothing is said after it.

@@ -12,6 +12,7 @@
 #include "tests/speech/recordings.h"
 #include "tests/speech/speech_models.h"
 #include "tests/speech/tiny_whisper.h"
+#include "tests/speech/voice_weights.h"
 #include "tools/specinfer/english_normalizer.h"
 
 namespace specinfer {
@@ -246,6 +247,47 @@ TEST_F(TinyLiveTest, SlicesOfTimeSayTheSame) {
   }
   EXPECT_EQ(text, whole);
   EXPECT_GT(num_slices, 3);
+}
+
+// A tone stands for speech.
+class ToneLiveTest : public TinyLiveTest {
+ protected:
+  std::unique_ptr<LiveTranscriber> MakeForTones(double partial_seconds) {
+    LiveOptions options;
+    options.text.language = "en";
+    options.partial_seconds = partial_seconds;
+    options.sound.voice = LoadToneDetector(*decoder_->model().engine().memory);
+    auto live = LiveTranscriber::Create(*decoder_, options);
+    EXPECT_TRUE(live.ok()) << live.status();
+    return *std::move(live);
+  }
+};
+
+// The model writes as much as there is room for, so that what is carried to the
+// next utterance leaves none.
+TEST_F(ToneLiveTest, EachUtteranceHasItsTextHoweverLongTheLastOneWas) {
+  std::vector<float> samples = MakeNoise(16000 * 40, 0.02);
+  for (int i = 0; i < 9; ++i) AddTone(1.0 + 4.0 * i, 3.8 + 4.0 * i, &samples);
+  for (const double partial_seconds : {0.0, 0.5}) {
+    const auto live = MakeForTones(partial_seconds);
+    const Heard heard = Listen(*live, samples, 1600);
+    ExpectOrder(heard);
+    ASSERT_EQ(heard.Of(Kind::kSpeechEnd).size(), 9u);
+    int num_finals = 0;
+    for (const LiveEvent& event : heard.events) {
+      num_finals += event.kind == Kind::kFinal ? 1 : 0;
+      if (event.kind != Kind::kSpeechEnd) continue;
+      EXPECT_GE(num_finals, 1) << event.segment.end;
+      num_finals = 0;
+    }
+  }
+}
+
+TEST_F(ToneLiveTest, WorksOnNothingInSilence) {
+  const Heard heard =
+      Listen(*MakeForTones(0.5), MakeNoise(16000 * 20, 0.02), 1600);
+  ASSERT_EQ(heard.events.size(), 1u);
+  EXPECT_EQ(heard.events[0].times.encode_us, 0);
 }
 
 // With real weights, where they are there.

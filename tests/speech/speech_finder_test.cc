@@ -30,10 +30,12 @@ SpeechFinder CreateFinder(std::shared_ptr<const VoiceNetwork> network,
 std::vector<SpeechSegment> Find(SpeechFinder& finder,
                                 absl::Span<const float> samples,
                                 size_t size = 10000) {
+  std::vector<SpeechEvent> events;
   finder.Reset();
   for (size_t i = 0; i < samples.size(); i += size)
-    finder.Push(samples.subspan(i, size));
-  return finder.Finish();
+    finder.Push(samples.subspan(i, size), &events);
+  finder.Finish(&events);
+  return SegmentsOf(events);
 }
 
 TEST(SpeechFinder, KeepsWhatIsAroundSpeechAndShortSilence) {

@@ -90,8 +90,10 @@ TEST_F(VoiceActivityUse, WindowsAreFullOfSpeech) {
   auto finder =
       SpeechFinder::Create(LoadToneDetector(memory), kRecordingSpeech, memory);
   ASSERT_TRUE(finder.ok()) << finder.status();
-  finder->Push(samples);
-  const std::vector<SpeechSegment> parts = finder->Finish();
+  std::vector<SpeechEvent> events;
+  finder->Push(samples, &events);
+  finder->Finish(&events);
+  const std::vector<SpeechSegment> parts = SegmentsOf(events);
   ASSERT_EQ(parts.size(), 20u);
   std::vector<float> joined;
   for (const SpeechSegment& part : parts) {

@@ -19,7 +19,9 @@ class WindowSegmentsOf : public testing::Test {
  protected:
   WindowSegments Split(const FrameWindow& window,
                        const std::vector<Token>& tokens) {
-    return SplitWindow(tokens_, *tokenizer_, window, tokens);
+    DecodedWindow decoded;
+    decoded.tokens = tokens;
+    return SplitWindow(tokens_, *tokenizer_, window, decoded);
   }
 
   const std::unique_ptr<Tokenizer> tokenizer_ = TinySpeechTokenizer();
