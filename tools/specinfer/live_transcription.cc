@@ -7,14 +7,13 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
 
-#include "audio_file.h"
 #include "failure.h"
 #include "measurement.h"
+#include "sound_source.h"
 #include "specinfer/live_speech.h"
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -28,35 +27,6 @@ using Json = nlohmann::ordered_json;
 constexpr int kInterrupted = 130;
 constexpr double kBlockSeconds = 0.02;
 constexpr uint64_t kStepMicroseconds = 20000;
-
-// A file, or raw samples from standard input.
-class Source {
- public:
-  explicit Source(const std::string& path) {
-    if (path != "-") file_ = std::make_unique<AudioFile>(path);
-  }
-  int sample_rate() const { return file_ ? file_->sample_rate() : 16000; }
-  int num_channels() const { return file_ ? file_->num_channels() : 1; }
-  // Of standard input, sound comes when it does.
-  bool is_live() const { return file_ == nullptr; }
-
-  // Empty at the end.
-  const std::vector<float>& Read() {
-    const size_t num_frames =
-        static_cast<size_t>(kBlockSeconds * sample_rate());
-    if (file_) return file_->Read(num_frames);
-    raw_.resize(num_frames);
-    raw_.resize(std::fread(raw_.data(), sizeof(int16_t), num_frames, stdin));
-    samples_.assign(raw_.begin(), raw_.end());
-    for (float& sample : samples_) sample /= 32768.0f;
-    return samples_;
-  }
-
- private:
-  std::unique_ptr<AudioFile> file_;
-  std::vector<int16_t> raw_;
-  std::vector<float> samples_;
-};
 
 const char* KindName(int32_t kind) {
   switch (kind) {
@@ -160,7 +130,7 @@ void Push(specinfer_transcriber* transcriber, const std::vector<float>& block,
 // The audio thread of a source that takes its time.
 class Pusher {
  public:
-  Pusher(specinfer_transcriber* transcriber, Source& source)
+  Pusher(specinfer_transcriber* transcriber, SoundSource& source)
       : thread_([this, transcriber, &source] {
           try {
             PushAll(transcriber, source);
@@ -173,16 +143,16 @@ class Pusher {
     is_over_ = true;
     thread_.join();
   }
-  void Join() {
-    is_over_ = true;
+  // Throws what the thread has thrown. REQUIRES: all sound was told.
+  void Check() const {
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
-  void PushAll(specinfer_transcriber* transcriber, Source& source) {
+  void PushAll(specinfer_transcriber* transcriber, SoundSource& source) {
     const auto begin = std::chrono::steady_clock::now();
     for (int64_t i = 1; !is_over_; ++i) {
-      const std::vector<float>& block = source.Read();
+      const std::vector<float>& block = source.Read(kBlockSeconds, is_over_);
       if (block.empty()) return;
       if (!source.is_live()) {
         std::this_thread::sleep_until(
@@ -215,11 +185,11 @@ std::optional<specinfer_speech_event> Step(specinfer_transcriber* transcriber,
 }
 
 // Each block is worked on before the next comes.
-void ListenQuickly(specinfer_transcriber* transcriber, Source& source,
+void ListenQuickly(specinfer_transcriber* transcriber, SoundSource& source,
                    Printer& printer, const Interrupt& interrupt) {
   const std::atomic<bool> is_over{false};
   for (bool is_done = false; !is_done;) {
-    const std::vector<float>& block = source.Read();
+    const std::vector<float>& block = source.Read(kBlockSeconds, is_over);
     if (block.empty()) {
       Check(specinfer_transcriber_finish(transcriber));
     } else {
@@ -233,7 +203,7 @@ void ListenQuickly(specinfer_transcriber* transcriber, Source& source,
   }
 }
 
-void ListenInTime(specinfer_transcriber* transcriber, Source& source,
+void ListenInTime(specinfer_transcriber* transcriber, SoundSource& source,
                   Printer& printer, const Interrupt& interrupt) {
   Pusher pusher(transcriber, source);
   while (true) {
@@ -245,7 +215,7 @@ void ListenInTime(specinfer_transcriber* transcriber, Source& source,
     printer.Print(*event);
     if (event->kind == SPECINFER_SPEECH_DONE) break;
   }
-  pusher.Join();
+  pusher.Check();
 }
 
 }  // namespace
@@ -273,7 +243,7 @@ void AddStreamOptions(CLI::App& verb, StreamOptions& options) {
 void Listen(specinfer_transcriber* transcriber, const std::string& path,
             const SpeechOptions& speech, const StreamOptions& options,
             bool prints_json, const Interrupt& interrupt) {
-  Source source(path);
+  SoundSource source(path);
   specinfer_transcription_config config = SpeechConfig(speech);
   config.sample_rate = static_cast<uint32_t>(source.sample_rate());
   config.num_channels = static_cast<uint32_t>(source.num_channels());

@@ -261,6 +261,19 @@ class Transcribe(unittest.TestCase):
         self.assertIn(b"your country", result.stdout)
 
     @needs_model
+    def test_interrupt_ends_a_stream_that_waits(self):
+        process = subprocess.Popen([SPECINFER, "transcribe", "-m", MODEL, "--stream", "--json", "-"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdin.write(bytes(32000))
+        process.stdin.flush()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=30), 130)
+        self.assertEqual(process.stderr.read().decode(), "specinfer: stopped by Ctrl-C\n")
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
+
+    @needs_model
     def test_interrupt_stops_with_status_130(self):
         process = subprocess.Popen([SPECINFER, "transcribe", "-m", MODEL, *[SPEECH] * 200], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
