@@ -227,6 +227,17 @@ TEST_F(TinyLiveTest, CancelLosesTheTextInWorkAlone) {
   EXPECT_GE(heard.Of(Kind::kFinal).size(), 1u);
 }
 
+TEST_F(TinyLiveTest, ShortContextsHaveFinalTextsAlone) {
+  auto decoder = WindowDecoder::Create(
+      LoadTinyWhisper("cpu", /*num_threads=*/1, /*text_context=*/16), {}, {});
+  ASSERT_TRUE(decoder.ok()) << decoder.status();
+  decoder_ = *std::move(decoder);
+  const Heard heard = Listen(*Make(0.5), MakeNoise(48000, 0.5), 1600);
+  ExpectOrder(heard);
+  EXPECT_EQ(heard.Of(Kind::kPartial).size(), 0u);
+  EXPECT_EQ(heard.Of(Kind::kSpeechEnd).size(), 1u);
+}
+
 TEST_F(TinyLiveTest, SlicesOfTimeSayTheSame) {
   const std::vector<float> samples = MakeNoise(16000, 0.5);
   const std::string whole = Listen(*Make(0.0), samples, 16000).FinalText();
@@ -307,9 +318,10 @@ class RealLiveTest : public ::testing::Test {
     ASSERT_TRUE(decoder.ok()) << decoder.status();
     decoder_ = *std::move(decoder);
   }
-  std::unique_ptr<LiveTranscriber> Make() {
+  std::unique_ptr<LiveTranscriber> Make(double padding_seconds = 0.2) {
     LiveOptions options;
     options.sound.voice = voice_;
+    options.sound.segmenter.padding_seconds = padding_seconds;
     auto live = LiveTranscriber::Create(*decoder_, options);
     EXPECT_TRUE(live.ok()) << live.status();
     return *std::move(live);
@@ -331,6 +343,17 @@ TEST_F(RealLiveTest, HearsASpeech) {
                 "And so, my fellow Americans, ask not what your country can "
                 "do for you, ask what you can do for your country."));
   EXPECT_GE(heard.Of(Kind::kSpeechEnd).size(), 2u);
+}
+
+// With little padding, what is carried from the first utterance seems complete
+// to the model, which then hears nothing in the next ones.
+TEST_F(RealLiveTest, NoUtteranceIsLostToTheOneBefore) {
+  const std::vector<float> samples = ReadRecording("clips/jfk.wav");
+  if (samples.empty()) GTEST_SKIP() << "no clips/jfk.wav";
+  const Heard heard = Listen(*Make(/*padding_seconds=*/0.03), samples, 1600);
+  ExpectOrder(heard);
+  EXPECT_EQ(heard.Of(Kind::kSpeechEnd).size(), 4u);
+  EXPECT_EQ(heard.Of(Kind::kFinal).size(), 4u);
 }
 
 TEST_F(RealLiveTest, SaysNothingInNoise) {

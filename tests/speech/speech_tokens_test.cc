@@ -188,6 +188,22 @@ TEST_F(SpeechPromptOf, PrefixFollowsATimestampWhereThereAreAny) {
   EXPECT_EQ(MaxSampledTokens(plain, 448), 222);
 }
 
+// Unlike a prefix, which nobody has sampled.
+TEST_F(SpeechPromptOf, WhatWasSampledStandsAsItIs) {
+  const std::vector<Token> sampled = {kTinyTimestampBegin + 5, 'h', 'i',
+                                      kTinyTimestampBegin + 9};
+  const std::vector<Token> hotwords = {'x'};
+  const SpeechPrompt prompt = Make({.hotwords = hotwords, .sampled = sampled});
+
+  EXPECT_THAT(prompt.tokens,
+              ElementsAre(kPrevious, 'x', kStart, kTinyTimestampBegin + 5, 'h',
+                          'i', kTinyTimestampBegin + 9));
+  EXPECT_EQ(prompt.num_prefix, 4);
+  EXPECT_TRUE(prompt.prefix_is_sampled);
+  EXPECT_FALSE(Make({.prefix = sampled}).prefix_is_sampled);
+  EXPECT_EQ(MaxSampledTokens(prompt, 448), 220);
+}
+
 TEST_F(SpeechPromptOf, HotwordsComeBeforeWhatWasSaid) {
   const std::vector<Token> hotwords = {'x'}, previous = {'a', 'b'},
                            prefix = {'h'};

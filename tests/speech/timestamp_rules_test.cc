@@ -194,6 +194,30 @@ INSTANTIATE_TEST_SUITE_P(
                     RulesCase{"NoTimestampsWithBlank", false, true, false}),
     [](const auto& test) { return test.param.name; });
 
+// As if they had just been sampled.
+TEST(TimestampRules, GoOnFromWhatWasSampled) {
+  const SpeechTokens tokens = TinyTokens();
+  const TimestampRules rules(tokens, {});
+  const Token first = kTinyTimestampBegin + 3, last = kTinyTimestampBegin + 40;
+  SpeechPrompt prompt;
+  prompt.prefix_is_sampled = true;
+  const auto begin = [&](std::vector<Token> sampled) {
+    prompt.num_prefix = static_cast<int32_t>(sampled.size());
+    prompt.tokens = {tokens.start_of_transcript()};
+    prompt.tokens.insert(prompt.tokens.end(), sampled.begin(), sampled.end());
+    return rules.Begin(prompt);
+  };
+  const TimestampState in_text = begin({first, 'a'});
+  EXPECT_TRUE(rules.MayFollow(in_text, 'b'));
+  EXPECT_TRUE(rules.MayFollow(in_text, tokens.end_of_text()));
+  EXPECT_FALSE(rules.MayFollow(in_text, first));
+  const TimestampState closed = begin({first, 'a', last});
+  EXPECT_FALSE(rules.MayFollow(closed, 'b'));
+  EXPECT_TRUE(rules.MayFollow(closed, tokens.end_of_text()));
+  EXPECT_TRUE(rules.MayFollow(closed, last));
+  EXPECT_FALSE(rules.MayFollow(closed, last - 1));
+}
+
 TEST(TimestampRules, SetsOfEveryLastTimestampAreItsFollowers) {
   const SpeechTokens tokens = TinyTokens();
   const TimestampRules rules(tokens, {});
