@@ -2,8 +2,8 @@
 // the sound came.
 #include "src/speech/live_transcriber.h"
 
+#include <limits>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -200,6 +200,35 @@ TEST_F(TinyLiveTest, RefusesWhatDoesNotFitAndLosesNothing) {
   live->input().Finish();
   StepAll(*live, &heard);
   EXPECT_NEAR(heard.Of(Kind::kSpeechEnd)[0].segment.end, 40.0, 0.01);
+}
+
+TEST_F(TinyLiveTest, HearsAnyFormat) {
+  for (const AudioFormat format :
+       {AudioFormat{8000, 1}, AudioFormat{44100, 2}, AudioFormat{96000, 8}}) {
+    LiveOptions options;
+    options.text.language = "en";
+    options.partial_seconds = 0.0;
+    options.sound.format = format;
+    auto live = LiveTranscriber::Create(*decoder_, options);
+    ASSERT_TRUE(live.ok()) << live.status();
+    const size_t num_samples =
+        static_cast<size_t>(format.sample_rate * format.num_channels * 5 / 4);
+    const Heard heard = Listen(**live, MakeNoise(num_samples, 0.5), 9600);
+    ExpectOrder(heard);
+    ASSERT_EQ(heard.Of(Kind::kSpeechEnd).size(), 1u);
+    EXPECT_NEAR(heard.Of(Kind::kSpeechEnd)[0].segment.end, 1.25, 0.01)
+        << format.sample_rate;
+    EXPECT_GE(heard.Of(Kind::kFinal).size(), 1u) << format.sample_rate;
+  }
+}
+
+TEST_F(TinyLiveTest, LosesNoFrameOfSoundThatIsNotANumber) {
+  std::vector<float> samples = MakeNoise(16000, 0.5);
+  for (size_t i = 0; i < samples.size(); i += 7)
+    samples[i] = std::numeric_limits<float>::quiet_NaN();
+  const Heard heard = Listen(*Make(0.5), samples, 1600);
+  ExpectOrder(heard);
+  EXPECT_NEAR(heard.Of(Kind::kSpeechEnd)[0].segment.end, 1.0, 0.01);
 }
 
 TEST_F(TinyLiveTest, HearsNothingInNoSound) {
