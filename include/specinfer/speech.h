@@ -35,6 +35,16 @@ SPECINFER_API void specinfer_transcriber_destroy(
 SPECINFER_API specinfer_status specinfer_transcriber_use_voice_activity(
     specinfer_transcriber* transcriber, const char* path, size_t path_length);
 
+/* From now on a smaller model of speech may guess what the model will write:
+ * the text stays the same, and long recordings with large models take less
+ * time. AUTO counts what the smaller one's encoder takes, and leaves it alone
+ * where that does not pay. It stays alive as long as it is used; NULL: none, as
+ * at first. On failure the last choice stays.
+ * Errors: FAILED_PRECONDITION (no model of speech, of another engine, of other
+ * tokens or another spectrogram), RESOURCE_EXHAUSTED. */
+SPECINFER_API specinfer_status specinfer_transcriber_use_draft_model(
+    specinfer_transcriber* transcriber, const specinfer_model* draft);
+
 /* Write English, whatever is spoken. */
 #define SPECINFER_TRANSCRIBE_TRANSLATE 1u
 /* Do not ask the model for times: quicker, and each segment is a window. */
@@ -67,8 +77,8 @@ typedef struct specinfer_transcription_config {
    * calling thread; non-zero cancels. May be NULL. */
   int32_t (*progress)(void* user_data, float fraction);
   void* progress_user_data;
-  int32_t urgency; /* SPECINFER_URGENCY_… */
-  uint32_t reserved;
+  int32_t urgency;  /* SPECINFER_URGENCY_… */
+  int32_t strategy; /* SPECINFER_STRATEGY_…; the text is the same with each */
 } specinfer_transcription_config;
 #define SPECINFER_TRANSCRIPTION_CONFIG_INIT                                   \
   {                                                                           \
@@ -98,7 +108,7 @@ typedef struct specinfer_transcription {
  * recording's segments are gone.
  * Errors: INVALID_ARGUMENT (language, flags, translation by a model of English
  * alone, more than 24 hours, a number of samples that is no multiple of the
- * channels),
+ * channels, a strategy of draft models without one),
  * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
  * FAILED_PRECONDITION (words of a model whose alignment heads nobody names),
  * CANCELLED, RESOURCE_EXHAUSTED. */

@@ -155,6 +155,12 @@ absl::Status ReadSampling(const specinfer_generation_config& config,
 
 }  // namespace
 
+absl::StatusOr<Strategy> ReadStrategy(int32_t strategy) {
+  SPECINFER_RETURN_IF_ERROR(CheckChoice(strategy, SPECINFER_STRATEGY_EARLY_EXIT,
+                                        "strategy", "SPECINFER_STRATEGY_…"));
+  return static_cast<Strategy>(strategy);
+}
+
 absl::StatusOr<GenerationOptions> ReadGenerationConfig(
     const specinfer_generation_config* config, int32_t vocabulary_size) {
   specinfer_generation_config known = SPECINFER_GENERATION_CONFIG_INIT;
@@ -180,16 +186,13 @@ absl::StatusOr<GenerationOptions> ReadGenerationConfig(
   options.num_top_log_probabilities =
       static_cast<int32_t>(known.num_top_log_probabilities);
   options.wants_log_probabilities = known.want_log_probabilities != 0;
-  SPECINFER_RETURN_IF_ERROR(CheckChoice(known.strategy,
-                                        SPECINFER_STRATEGY_EARLY_EXIT,
-                                        "strategy", "SPECINFER_STRATEGY_…"));
+  SPECINFER_ASSIGN_OR_RETURN(options.strategy, ReadStrategy(known.strategy));
   SPECINFER_RETURN_IF_ERROR(CheckChoice(known.verifier,
                                         SPECINFER_VERIFIER_WITHOUT_REPLACEMENT,
                                         "verifier", "SPECINFER_VERIFIER_…"));
   SPECINFER_RETURN_IF_ERROR(CheckChoice(known.objective,
                                         SPECINFER_OBJECTIVE_ENERGY, "objective",
                                         "SPECINFER_OBJECTIVE_…"));
-  options.strategy = static_cast<Strategy>(known.strategy);
   SPECINFER_RETURN_IF_ERROR(
       ReadCount(known.tree_size, 0, "tree_size", &options.tree_shape.nodes));
   SPECINFER_RETURN_IF_ERROR(

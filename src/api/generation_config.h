@@ -9,6 +9,9 @@
 
 namespace specinfer {
 
+// Errors: INVALID_ARGUMENT.
+absl::StatusOr<Strategy> ReadStrategy(int32_t strategy);
+
 // Resolves defaults, checks every field and copies every array. `config` may be
 // null.
 // Errors: INVALID_ARGUMENT naming the field.

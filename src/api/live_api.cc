@@ -48,6 +48,8 @@ absl::StatusOr<LiveOptions> ReadLiveOptions(
   options.text.initial_prompt = std::move(common.initial_prompt);
   options.text.hotwords = std::move(common.hotwords);
   options.text.seed = common.seed;
+  if (common.strategy != Strategy::kAuto)
+    options.text.strategy = common.strategy;
   options.text.has_word_times = common.has_word_times;
   if (known.partial_seconds < 0.0) {
     options.partial_seconds = 0.0;

@@ -12,6 +12,7 @@
 #include "include/specinfer/speech.h"
 #include "src/api/arguments.h"
 #include "src/api/edge.h"
+#include "src/api/generation_config.h"
 #include "src/api/handles.h"
 #include "src/api/model_config.h"
 #include "src/api/sized_struct.h"
@@ -52,8 +53,6 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
   if (known.sample_rate > INT32_MAX || known.num_channels > INT32_MAX)
     return absl::InvalidArgumentError(
         "config->sample_rate or config->num_channels is no such number");
-  if (known.reserved != 0)
-    return absl::InvalidArgumentError("config->reserved must be 0");
   TranscriptionOptions options;
   SPECINFER_ASSIGN_OR_RETURN(options.urgency, ReadUrgency(known.urgency));
   if (known.sample_rate != 0)
@@ -81,6 +80,7 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
   options.uses_previous_text =
       (known.flags & SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT) != 0;
   options.has_word_times = (known.flags & SPECINFER_TRANSCRIBE_WORDS) != 0;
+  SPECINFER_ASSIGN_OR_RETURN(options.strategy, ReadStrategy(known.strategy));
   if (known.seed != 0) options.seed = known.seed;
   if (known.progress != nullptr) {
     options.progress = [progress = known.progress,
@@ -92,6 +92,11 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
 }
 
 namespace {
+
+absl::Status ListensError() {
+  return absl::FailedPreconditionError(
+      "the transcriber listens; call specinfer_transcriber_stop");
+}
 
 // An empty path: none.
 absl::Status UseVoiceActivity(specinfer_transcriber& handle,
@@ -195,6 +200,16 @@ specinfer_status specinfer_transcriber_use_voice_activity(
       });
 }
 
+specinfer_status specinfer_transcriber_use_draft_model(
+    specinfer_transcriber* transcriber, const specinfer_model* draft) {
+  return specinfer::TranscriberEdge(
+      transcriber, [&](specinfer_transcriber& handle) -> absl::Status {
+        if (handle.live != nullptr) return specinfer::ListensError();
+        return handle.transcriber->UseDraftModel(
+            draft == nullptr ? nullptr : draft->model);
+      });
+}
+
 specinfer_status specinfer_transcriber_transcribe(
     specinfer_transcriber* transcriber, const float* samples,
     size_t num_samples, const specinfer_transcription_config* config,
@@ -208,10 +223,7 @@ specinfer_status specinfer_transcriber_transcribe(
         SPECINFER_ASSIGN_OR_RETURN(
             const specinfer::TranscriptionOptions options,
             specinfer::ReadOptions(config));
-        if (handle.live != nullptr) {
-          return absl::FailedPreconditionError(
-              "the transcriber listens; call specinfer_transcriber_stop");
-        }
+        if (handle.live != nullptr) return specinfer::ListensError();
         handle.last = {};
         SPECINFER_ASSIGN_OR_RETURN(
             handle.last,

@@ -134,8 +134,11 @@ DecoderCut Model::draft_cut() const {
 
 DecoderCut Model::early_exit_cut() const {
   DecoderCut cut = draft_cut();
-  cut.num_layers =
-      std::max(1, static_cast<int32_t>(architecture_.layers.size()) / 3);
+  // Early layers of Whisper's decoder foretell nothing: of base's six, two and
+  // three guessed no token in 61 s of speech, four saved a fifth of the passes.
+  const int32_t num_layers = static_cast<int32_t>(architecture_.layers.size());
+  cut.num_layers = std::max(
+      1, architecture_.has_encoder() ? 2 * num_layers / 3 : num_layers / 3);
   return cut;
 }
 

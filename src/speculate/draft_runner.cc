@@ -35,6 +35,7 @@ absl::StatusOr<std::unique_ptr<DraftRunner>> DraftRunner::Create(
         runner->own_sequence_,
         Sequence::Create(*network.backend, *network.layout,
                          options.max_context_tokens, MaxRows(options)));
+    runner->own_sequence_->Bind(options.memory);
   }
   return runner;
 }

@@ -43,6 +43,8 @@ struct DraftRunnerOptions {
   // their keys and values are there, and what a draft writes is written again
   // by the target's pass. Null: a sequence of its own.
   const std::unique_ptr<Sequence>* shared_sequence = nullptr;
+  // What an encoder-decoder's own sequence is bound to (Sequence::Bind).
+  std::shared_ptr<const Sequence> memory;
 };
 
 // Belongs to one session; not thread-safe. Prefill and RunLevel may return

@@ -34,7 +34,8 @@ DraftRunnerOptions RunnerOptions(const ModelDrafterOptions& options) {
   return {.max_nodes = options.max_nodes,
           .max_context_tokens = options.max_context_tokens,
           .read_back_tokens = options.read_back_tokens,
-          .shared_sequence = options.shared_sequence};
+          .shared_sequence = options.shared_sequence,
+          .memory = options.memory};
 }
 
 // Whether the target's cuts would keep a candidate before which `num_better`

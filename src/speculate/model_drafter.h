@@ -28,6 +28,7 @@ struct ModelDrafterOptions {
   int32_t max_context_tokens = 4096;
   int32_t read_back_tokens = 128;
   const std::unique_ptr<Sequence>* shared_sequence = nullptr;
+  std::shared_ptr<const Sequence> memory;
 };
 
 // Expands the tree level by level, one batched pass for each, the nodes that

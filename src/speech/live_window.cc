@@ -22,6 +22,7 @@ absl::StatusOr<std::unique_ptr<LiveWindow>> LiveWindow::Create(
   const Model& model = decoder.model();
   if (options.has_word_times)
     SPECINFER_RETURN_IF_ERROR(decoder.CheckAlignmentHeads());
+  SPECINFER_RETURN_IF_ERROR(decoder.CheckStrategy(options.strategy));
   SPECINFER_ASSIGN_OR_RETURN(
       SpokenLanguage language,
       GivenLanguage(decoder.tokens(), options.language, options.task));
@@ -209,6 +210,7 @@ int64_t LiveWindow::TakeFinal(std::vector<Segment>* segments) {
     BeginAt(first_frame_);
     return first_frame_;
   }
+  for (const Segment& segment : *segments) decoder_.Learn(segment.tokens);
   Carry(decoded_->tokens, num_segments);
   return split_.next_frame;
 }

@@ -34,6 +34,7 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
                                 const TranscriptionOptions& options) {
   is_cancelled_.store(false, std::memory_order_relaxed);
   turn_.set_urgency(options.urgency);
+  SPECINFER_RETURN_IF_ERROR(decoder_->CheckStrategy(options.strategy));
   if (options.has_word_times)
     SPECINFER_RETURN_IF_ERROR(decoder_->CheckAlignmentHeads());
   SPECINFER_RETURN_IF_ERROR(
@@ -52,7 +53,9 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
   request_.prompt.task = options.task;
   request_.prompt.has_timestamps = options.has_timestamps;
   request_.prompt.hotwords = hotwords_;
+  request_.strategy = options.strategy;
   request_.seed = options.seed;
+  expected_.clear();
   return absl::OkStatus();
 }
 
@@ -127,8 +130,10 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
                                            int64_t* next_frame) {
   request_.prompt.previous =
       absl::MakeConstSpan(previous_).subspan(previous_start_);
+  request_.expected = expected_;
   SPECINFER_ASSIGN_OR_RETURN(const DecodedWindow* decoded,
                              decoder_->Decode(request_, MakeControl()));
+  expected_.clear();
   *next_frame = window.first_frame + window.num_frames;
   if (decoder_->IsSilence()) return absl::OkStatus();
   WindowSegments split =
@@ -146,8 +151,12 @@ absl::Status Transcriber::TranscribeWindow(const FrameWindow& window,
       split.next_frame = NextFrameAfterWords(split, window);
   }
   *next_frame = split.next_frame;
+  expected_ = std::move(split.unfinished);
+  ShiftTimestamps(decoder_->tokens(), *next_frame - window.first_frame,
+                  &expected_);
   DropEmptySegments(&split.segments);
   for (Segment& segment : split.segments) {
+    decoder_->Learn(segment.tokens);
     previous_.insert(previous_.end(), segment.tokens.begin(),
                      segment.tokens.end());
     recording_->times().RestoreTimes(&segment);

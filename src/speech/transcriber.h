@@ -39,8 +39,9 @@ struct TranscriptionOptions {
   // What was said before prompts each window. It helps names and style, and
   // carries mistakes along.
   bool uses_previous_text = false;
-  std::string initial_prompt;  // as if said before
-  std::string hotwords;        // words to expect
+  std::string initial_prompt;           // as if said before
+  std::string hotwords;                 // words to expect
+  Strategy strategy = Strategy::kAuto;  // of guessing; the text is the same
   uint64_t seed = 1;
   Urgency urgency = Urgency::kOrdinary;  // of all passes
   // Gets the share of the recording that is done; false cancels. May be empty.
@@ -69,6 +70,11 @@ class Transcriber {
   // Errors: RESOURCE_EXHAUSTED, and the last choice stays.
   absl::Status UseVoiceActivity(std::shared_ptr<const VoiceNetwork> network) {
     return recording_->UseVoiceActivity(std::move(network));
+  }
+
+  // As WindowDecoder::UseDraftModel.
+  absl::Status UseDraftModel(std::shared_ptr<const Model> draft) {
+    return decoder_->UseDraftModel(std::move(draft));
   }
 
   // `samples`: interleaved; what is not finite is taken as 0.
@@ -116,7 +122,8 @@ class Transcriber {
   std::unique_ptr<SpeechFrames> recording_;
   std::vector<float> frames_;  // of a window
   std::vector<Token> previous_, hotwords_;
-  size_t previous_start_ = 0;  // of what prompts the next window
+  size_t previous_start_ = 0;    // of what prompts the next window
+  std::vector<Token> expected_;  // of the next window
   WindowRequest request_;
   bool has_word_times_ = false;
   double last_speech_end_ = 0.0;  // seconds; 0: nothing was said

@@ -15,6 +15,10 @@ namespace {
 // Rows of a pass, and nodes of a tree: a prompt is read in few passes, and a
 // whole sentence that was expected is checked in one.
 constexpr int32_t kMaxRows = 64;
+// Of a window, before any was heard; then the mean, faded.
+constexpr double kUsualTokens = 48.0;
+constexpr double kUsualStep = 0.25;
+constexpr int32_t kLeastLeft = 8;
 
 std::string_view TrimSpace(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n\f\v";
@@ -37,7 +41,8 @@ WindowDecoder::WindowDecoder(std::shared_ptr<const Model> model,
       lane_(kMaxRows),
       fallback_(fallback),
       guard_(tokens_, guard, model_->architecture().max_context),
-      aligner_(*model_, tokens_) {}
+      aligner_(*model_, tokens_),
+      usual_tokens_(kUsualTokens) {}
 
 absl::StatusOr<std::unique_ptr<WindowDecoder>> WindowDecoder::Create(
     std::shared_ptr<const Model> model, const FallbackOptions& fallback,
@@ -76,17 +81,17 @@ absl::Status WindowDecoder::Allocate() {
                                 architecture.encoder.max_positions,
                                 architecture.encoder.max_positions));
   sequence_->Bind(memory_);
-  Memory& memory = *model_->engine().memory;
-  speculation_ = std::make_unique<Speculation>(
-      PlannerOptions{.max_nodes = kMaxRows, .has_model = false},
-      &model_->pass_times());
-  auto expected =
-      std::make_unique<ExpectedDrafter>(memory, architecture.vocabulary_size);
-  expected_drafter_ = expected.get();
-  speculation_->AddDrafter(std::move(expected), DrafterKind::kFree);
+  SPECINFER_RETURN_IF_ERROR(UseDraftModel(nullptr));
   lane_.sequence = sequence_.get();
   lane_.chooser = &chooser_;
   text_.reserve(static_cast<size_t>(architecture.max_context) + kMaxRows);
+  return absl::OkStatus();
+}
+
+absl::Status WindowDecoder::UseDraftModel(std::shared_ptr<const Model> draft) {
+  SPECINFER_ASSIGN_OR_RETURN(
+      drafters_, SpeechDrafters::Create(*model_, tokens_, std::move(draft),
+                                        sequence_, kMaxRows));
   return absl::OkStatus();
 }
 
@@ -97,6 +102,8 @@ absl::Status WindowDecoder::Encode(absl::Span<const float> mel,
   const EncoderWindow window = {.mel = mel, .memory = memory_.get()};
   const absl::Status status = encoder_->Encode({&window, 1}, control);
   times_.encode_us += control.WorkMicros() - start_us;
+  if (status.ok())
+    drafters_->Hear(mel, static_cast<double>(times_.encode_us) * 1e-6);
   return status;
 }
 
@@ -171,12 +178,22 @@ absl::Status WindowDecoder::Advance(const WindowRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status WindowDecoder::CheckStrategy(Strategy strategy) const {
+  const bool needs_model =
+      strategy == Strategy::kDraft || strategy == Strategy::kTree;
+  if (!needs_model || drafters_->has_model()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "this strategy guesses with a smaller model of speech, and the "
+      "transcriber has none; call specinfer_transcriber_use_draft_model");
+}
+
 absl::Status WindowDecoder::BeginWindow(const WindowRequest& request) {
+  SPECINFER_RETURN_IF_ERROR(CheckStrategy(request.strategy));
   prompt_ = MakeSpeechPrompt(tokens_, request.prompt,
                              model_->architecture().max_context);
   sequence_->Truncate(0);
   fallback_.Begin();
-  return expected_drafter_->SetExpected(request.expected);
+  return drafters_->BeginText(request.expected, request.strategy);
 }
 
 // Where <|startoftranscript|> is the last token of the prompt, it is fed to be
@@ -240,16 +257,9 @@ void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {
   decoded_.is_loop = false;
   has_ended_ = false;
   num_sampled_ = 0;
-  const bool drafts =
-      !request.expected.empty() && request.strategy != Strategy::kOff;
-  lane_.speculation = drafts ? speculation_.get() : nullptr;
-  if (drafts) {
-    speculation_->Rollback(0);
-    speculation_->Begin({.strategy = request.strategy,
-                         .noise = {.temperature = temperature,
-                                   .seed = request.seed,
-                                   .stream = request.stream}});
-  }
+  lane_.speculation = drafters_->BeginTry({.temperature = temperature,
+                                           .seed = request.seed,
+                                           .stream = request.stream});
 }
 
 absl::Status WindowDecoder::RunTry(const PassControl& control) {
@@ -259,11 +269,11 @@ absl::Status WindowDecoder::RunTry(const PassControl& control) {
         std::min(max_sampled_ - num_sampled_,
                  sequence_->max_positions() - sequence_->num_committed()) -
         1;
-    lane_.num_tokens_left = 0;
+    lane_.num_tokens_left = std::max(
+        kLeastLeft, static_cast<int32_t>(usual_tokens_) - num_sampled_);
     Lane* const lane = &lane_;
     SPECINFER_RETURN_IF_ERROR(generator_->Round({&lane, 1}, control));
     ++times_.num_rounds;
-    num_sampled_ += static_cast<int32_t>(lane_.walk.tokens.size());
     TakeTokens(lane_.walk);
   }
   return absl::OkStatus();
@@ -271,6 +281,7 @@ absl::Status WindowDecoder::RunTry(const PassControl& control) {
 
 void WindowDecoder::EndTry() {
   times_.num_tokens += num_sampled_;
+  usual_tokens_ += kUsualStep * (num_sampled_ - usual_tokens_);
   // What was sampled before was judged then.
   const absl::Span<const Token> judged =
       absl::MakeConstSpan(decoded_.tokens)
@@ -288,6 +299,7 @@ void WindowDecoder::TakeTokens(const Walk& walk) {
   for (size_t i = 0; i < walk.tokens.size(); ++i) {
     const Token token = walk.tokens[i];
     chooser_.Accept(walk.nodes[i], token);
+    ++num_sampled_;
     if (token == tokens_.end_of_text()) {
       has_ended_ = true;
       return;

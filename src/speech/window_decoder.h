@@ -14,11 +14,11 @@
 #include "src/forward/encoder.h"
 #include "src/session/generator.h"
 #include "src/session/model.h"
-#include "src/speculate/expected_drafter.h"
-#include "src/speculate/speculation.h"
+#include "src/speculate/planner.h"
 #include "src/speech/fallback.h"
 #include "src/speech/repetition_guard.h"
 #include "src/speech/speech_chooser.h"
+#include "src/speech/speech_drafters.h"
 #include "src/speech/speech_prompt.h"
 #include "src/speech/speech_tokens.h"
 #include "src/speech/timestamp_rules.h"
@@ -66,6 +66,13 @@ class WindowDecoder {
       std::shared_ptr<const Model> model, const FallbackOptions& fallback,
       const RepetitionGuardOptions& guard);
 
+  // From now on a smaller model of speech may guess; null: none, as at first.
+  // Errors: as SoundDrafter::Create, and the last choice stays.
+  absl::Status UseDraftModel(std::shared_ptr<const Model> draft);
+
+  // Errors: INVALID_ARGUMENT (no draft model for this).
+  absl::Status CheckStrategy(Strategy strategy) const;
+
   const SpeechTokens& tokens() const { return tokens_; }
   const Model& model() const { return *model_; }
   int32_t max_frames() const { return encoder_->max_frames(); }
@@ -82,6 +89,9 @@ class WindowDecoder {
   // Writes down what was encoded. The result lives until the next call.
   absl::StatusOr<const DecodedWindow*> Decode(const WindowRequest& request,
                                               const PassControl& control);
+  // A text was believed: guesses may come from it from now on.
+  void Learn(absl::Span<const Token> text) { drafters_->Learn(text); }
+
   // Gives up a call that stopped in the middle; what was encoded before stays.
   void Abandon();
   bool IsSilence() const { return fallback_.IsSilence(); }
@@ -119,8 +129,7 @@ class WindowDecoder {
   std::shared_ptr<Sequence> memory_;          // of the sound
   const TimestampRules rules_, plain_rules_;  // with timestamps, without
   SpeechChooser chooser_;
-  std::unique_ptr<Speculation> speculation_;
-  ExpectedDrafter* expected_drafter_ = nullptr;
+  std::unique_ptr<SpeechDrafters> drafters_;
   Lane lane_;
   Fallback fallback_;
   RepetitionGuard guard_;
@@ -139,6 +148,7 @@ class WindowDecoder {
   bool has_ended_ = false;
   int32_t num_sampled_ = 0;  // tokens of this try
   int32_t max_sampled_ = 0;
+  double usual_tokens_;  // sampled in a window, of late
   WindowTimes times_;
 };
 

@@ -20,8 +20,6 @@ std::string SpeechText(const SpeechTokens& speech_tokens,
   return text;
 }
 
-// As faster-whisper's _split_segments_by_timestamps, which is
-// openai/whisper's transcribe.py; neither clamps times to the audio.
 void CopyJudgement(const DecodedWindow& decoded, Segment* segment) {
   segment->temperature = decoded.temperature;
   segment->average_log_probability = decoded.average_log_probability;
@@ -29,6 +27,8 @@ void CopyJudgement(const DecodedWindow& decoded, Segment* segment) {
   segment->compression_ratio = decoded.compression_ratio;
 }
 
+// As faster-whisper's _split_segments_by_timestamps, which is
+// openai/whisper's transcribe.py; neither clamps times to the audio.
 WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
                            const Tokenizer& tokenizer,
                            const FrameWindow& window,
@@ -80,7 +80,8 @@ WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
     add(start_of(tokens[begin]), time(tokens[count - 1]),
         tokens.subspan(begin));
   } else {
-    // What follows is unfinished, and is heard again.
+    split.unfinished.assign(tokens.begin() + static_cast<ptrdiff_t>(begin),
+                            tokens.end());
     const int64_t position =
         tokens[begin - 1] - speech_tokens.timestamp_begin();
     split.next_frame = std::min(
@@ -90,6 +91,16 @@ WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
   if (split.next_frame <= window.first_frame) split.next_frame = window_end;
   split.next_frame = std::max(split.next_frame, window.first_frame + 1);
   return split;
+}
+
+void ShiftTimestamps(const SpeechTokens& speech_tokens, int64_t num_frames,
+                     std::vector<Token>* tokens) {
+  const Token begin = speech_tokens.timestamp_begin();
+  const int64_t shift = num_frames / kFramesPerTimestamp;
+  for (Token& token : *tokens) {
+    if (speech_tokens.IsTimestamp(token))
+      token = static_cast<Token>(std::max<int64_t>(begin, token - shift));
+  }
 }
 
 double LastSpeechEnd(absl::Span<const Segment> segments, double absent) {

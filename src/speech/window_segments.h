@@ -38,6 +38,9 @@ struct WindowSegments {
   // Where the next window begins: after this one, or where the last segment
   // that ended in it did. Always beyond the window's beginning.
   int64_t next_frame = 0;
+  // What was said after that, which the next window hears again; times are
+  // still this window's.
+  std::vector<Token> unfinished;
   // Nothing is said after the last timestamp.
   bool ends_with_single_timestamp = false;
 };
@@ -47,6 +50,10 @@ WindowSegments SplitWindow(const SpeechTokens& speech_tokens,
                            const Tokenizer& tokenizer,
                            const FrameWindow& window,
                            const DecodedWindow& decoded);
+
+// The same tokens in a window that begins `num_frames` later.
+void ShiftTimestamps(const SpeechTokens& speech_tokens, int64_t num_frames,
+                     std::vector<Token>* tokens);
 
 // Where the last word of segments that have words ends; where none has, the
 // last segment; without segments, `absent`.

@@ -180,6 +180,7 @@ TEST(TranscriberTest, SaysTheSameWhateverIsExpectedOrChosenToDraft) {
   mel->ComputeWindow(samples, 3000, absl::MakeSpan(frames));
   ASSERT_TRUE((*decoder)->Encode(frames, {}).ok());
   WindowRequest request;
+  request.strategy = Strategy::kOff;
   const auto plain = (*decoder)->Decode(request, {});
   ASSERT_TRUE(plain.ok()) << plain.status();
   const std::vector<Token> tokens = (*plain)->tokens;
@@ -192,6 +193,7 @@ TEST(TranscriberTest, SaysTheSameWhateverIsExpectedOrChosenToDraft) {
   wrong[wrong.size() / 2] = 1000;
   for (const std::vector<Token>& expected : {tokens, wrong}) {
     request.expected = expected;
+    request.strategy = Strategy::kAuto;
     const int64_t before = (*decoder)->times().num_rounds;
     const auto guessed = (*decoder)->Decode(request, {});
     ASSERT_TRUE(guessed.ok()) << guessed.status();

@@ -110,7 +110,7 @@ TEST_F(VoiceActivityUse, WindowsAreFullOfSpeech) {
 
   EXPECT_DOUBLE_EQ(result.audio_seconds, 140.0);
   EXPECT_DOUBLE_EQ(result.speech_seconds, expected.audio_seconds);
-  EXPECT_EQ(result.times.num_rounds, expected.times.num_rounds);
+  EXPECT_EQ(result.times.num_tokens, expected.times.num_tokens);
   const TimeMap map(parts);
   ASSERT_EQ(result.segments.size(), expected.segments.size());
   for (size_t i = 0; i < result.segments.size(); ++i) {

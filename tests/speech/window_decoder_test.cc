@@ -77,6 +77,7 @@ TEST_F(WindowDecoderTest, SaysTheSameWhateverIsExpected) {
   for (const bool has_timestamps : {true, false}) {
     WindowRequest request;
     request.prompt.has_timestamps = has_timestamps;
+    request.strategy = Strategy::kOff;
     const Said plain = Decode(*decoder, request);
     ASSERT_GT(plain.tokens.size(), 8u);
     const int64_t plain_rounds = decoder->times().num_rounds;
@@ -84,6 +85,7 @@ TEST_F(WindowDecoderTest, SaysTheSameWhateverIsExpected) {
     std::vector<Token> wrong = plain.tokens;
     for (size_t i = 2; i < wrong.size(); i += 5) wrong[i] = 65;
     const std::vector<Token> unrelated = {65, 66, 67, 68, 69, 70};
+    request.strategy = Strategy::kAuto;
     for (const std::vector<Token>& expected :
          {plain.tokens, wrong, unrelated}) {
       request.expected = expected;
@@ -143,6 +145,7 @@ TEST_F(WindowDecoderTest, SaysTheSameInSlices) {
       WindowRequest request;
       request.prompt.has_timestamps = has_timestamps;
       request.prompt.previous = previous;
+      request.strategy = drafts ? Strategy::kAuto : Strategy::kOff;
       if (drafts) request.expected = plain.tokens;
       const int64_t first_round = decoder->times().num_rounds;
       const Said whole = Decode(*decoder, request);

@@ -75,7 +75,18 @@ TEST_F(WindowSegmentsOf, TextHasNoTimestamps) {
   ASSERT_EQ(split.segments.size(), 2u);
   EXPECT_EQ(split.segments[0].text, " hi");
   EXPECT_EQ(split.segments[1].text, " \xEF\xBF\xBD");
-  EXPECT_EQ(split.next_frame, 180);  // "x" is heard again
+  // "x" is heard again, where the next window begins.
+  EXPECT_EQ(split.next_frame, 180);
+  std::vector<Token> unfinished = split.unfinished;
+  EXPECT_EQ(unfinished, (std::vector<Token>{kZero + 90, 'x'}));
+  ShiftTimestamps(tokens_, split.next_frame, &unfinished);
+  EXPECT_EQ(unfinished, (std::vector<Token>{kZero, 'x'}));
+}
+
+TEST_F(WindowSegmentsOf, NoTimestampIsBeforeAWindow) {
+  std::vector<Token> tokens = {kZero + 3, 'a', kZero + 70, kZero + 1500};
+  ShiftTimestamps(tokens_, 20, &tokens);
+  EXPECT_EQ(tokens, (std::vector<Token>{kZero, 'a', kZero + 60, kZero + 1490}));
 }
 
 TEST_F(WindowSegmentsOf, TimesStayInTheAudio) {

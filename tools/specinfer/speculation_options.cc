@@ -43,7 +43,7 @@ int32_t Parse(const Word (&words)[kNumWords], const char* option,
 
 }  // namespace
 
-void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options) {
+void AddStrategyOptions(CLI::App& verb, SpeculationOptions& options) {
   verb.add_option("-d,--draft", options.draft,
                   "A smaller model that guesses tokens ahead: a file, or a "
                   "name from `specinfer models list`");
@@ -52,6 +52,10 @@ void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options) {
                   "(from repetitions), draft or tree (with --draft), "
                   "early-exit (by the model's first layers)")
       ->capture_default_str();
+}
+
+void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options) {
+  AddStrategyOptions(verb, options);
   verb.add_option("--tree-nodes", options.max_tree_nodes,
                   "Most tokens of one speculative pass; 0: 64");
   verb.add_option("--tree-size", options.tree_size,

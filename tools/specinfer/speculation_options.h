@@ -19,7 +19,9 @@ struct SpeculationOptions {
   uint32_t tree_size = 0;       // 0: what pays
   uint32_t tree_depth = 0;      // 0: what pays
 };
-// Defaults shown by --help are the values `options` has now.
+// Of them --draft and --strategy alone.
+void AddStrategyOptions(CLI::App& verb, SpeculationOptions& options);
+// All. Defaults shown by --help are the values `options` has now.
 void AddSpeculationOptions(CLI::App& verb, SpeculationOptions& options);
 
 // SPECINFER_STRATEGY_..., _VERIFIER_..., _OBJECTIVE_... of a word; they throw

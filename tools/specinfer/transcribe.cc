@@ -22,6 +22,7 @@ namespace {
 struct TranscribeOptions {
   ModelOptions model;
   SpeechOptions speech;
+  SpeculationOptions speculation;
   StreamOptions stream;
   std::vector<std::string> files;
   std::string output_file = "-";
@@ -34,6 +35,7 @@ struct TranscribeOptions {
 
 // What can be known before the model is loaded.
 void CheckOptions(const TranscribeOptions& options) {
+  CheckDraft(options.speculation.strategy, options.speculation);
   if (options.prints_json + options.prints_srt + options.prints_vtt > 1)
     throw Failure("give one of --json, --srt and --vtt, not several");
   if ((options.prints_srt || options.prints_vtt) && options.files.size() > 1)
@@ -73,9 +75,10 @@ void PrintSpeed(const TranscribedFile& file) {
                file.language.c_str());
 }
 
-void TranscribeFiles(const TranscribeOptions& options) {
+void TranscribeFiles(TranscribeOptions& options) {
+  options.speech.strategy = ParseStrategy(options.speculation.strategy);
   CheckOptions(options);
-  const LoadedModel loaded = LoadModel(options.model);
+  const LoadedModel loaded = LoadModel(options.model, options.speculation);
   const Transcriber transcriber = CreateTranscriber(loaded, options.speech);
   const bool is_streaming = options.PrintsText() && options.output_file == "-";
   std::vector<TranscribedFile> files;
@@ -104,6 +107,7 @@ void AddTranscribe(CLI::App& app) {
   options->model.model = kDefaultSpeechModel;
   verb->get_option("--model")->capture_default_str();
   AddSpeechOptions(*verb, options->speech, options->model);
+  AddStrategyOptions(*verb, options->speculation);
   verb->add_option("FILE", options->files, "Audio: WAV, FLAC, Ogg, MP3")
       ->required();
   AddStreamOptions(*verb, options->stream);

@@ -77,6 +77,7 @@ specinfer_transcription_config SpeechConfig(const SpeechOptions& options) {
   config.hotwords = options.hotwords.data();
   config.hotwords_length = options.hotwords.size();
   config.seed = options.seed;
+  config.strategy = options.strategy;
   return config;
 }
 
@@ -122,6 +123,8 @@ Transcriber CreateTranscriber(const LoadedModel& loaded,
     Check(specinfer_transcriber_use_voice_activity(handle, path.data(),
                                                    path.size()));
   }
+  if (loaded.draft != nullptr)
+    Check(specinfer_transcriber_use_draft_model(handle, loaded.draft.get()));
   return transcriber;
 }
 

@@ -27,6 +27,7 @@ struct SpeechOptions {
   bool uses_previous_text = false;
   bool has_words = false;
   std::string voice_activity;  // a file of weights or its name; empty: none
+  int32_t strategy = SPECINFER_STRATEGY_AUTO;
 };
 // --language, --no-timestamps, --voice-activity, and --float, a flag of the
 // model.
@@ -46,6 +47,7 @@ struct Recording {
 // Throws Failure.
 Recording ReadRecording(const std::string& path);
 
+// With the draft model that was loaded, if any.
 Transcriber CreateTranscriber(const LoadedModel& loaded,
                               const SpeechOptions& options);
 

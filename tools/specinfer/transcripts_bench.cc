@@ -92,8 +92,9 @@ std::vector<BenchRow> MeasureTranscripts(const LoadedModel& loaded,
                                          const BenchOptions& options) {
   const std::vector<Transcript> transcripts =
       ReadTranscripts(options.transcripts.file);
-  const Transcriber transcriber =
-      CreateTranscriber(loaded, options.transcripts.speech);
+  SpeechOptions speech = options.transcripts.speech;
+  speech.strategy = ParseStrategy(options.speculation.strategy);
+  const Transcriber transcriber = CreateTranscriber(loaded, speech);
   std::vector<Recording> recordings;
   for (const Transcript& transcript : transcripts)
     recordings.push_back(ReadRecording(transcript.path));
@@ -103,8 +104,8 @@ std::vector<BenchRow> MeasureTranscripts(const LoadedModel& loaded,
   // The first run warms up.
   for (uint32_t run = 0; run <= options.num_repeats; ++run) {
     for (size_t i = 0; i < recordings.size(); ++i) {
-      TranscribedFile file = Transcribe(transcriber.get(), recordings[i],
-                                        options.transcripts.speech, interrupt);
+      TranscribedFile file =
+          Transcribe(transcriber.get(), recordings[i], speech, interrupt);
       if (run > 0) AddRun(std::move(file), results[i]);
     }
   }
