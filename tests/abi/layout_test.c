@@ -295,7 +295,7 @@ FIELD(specinfer_transcription_config, seed, 64);
 FIELD(specinfer_transcription_config, progress, 72);
 FIELD(specinfer_transcription_config, progress_user_data, 80);
 FIELD(specinfer_transcription_config, urgency, 88);
-FIELD(specinfer_transcription_config, reserved, 92);
+FIELD(specinfer_transcription_config, strategy, 92);
 
 SIZE(specinfer_transcription, 64);
 FIELD(specinfer_transcription, struct_size, 0);

@@ -56,6 +56,8 @@ TEST(CApiTranscriberWithoutModel, RefusesNull) {
                "transcriber");
   EXPECT_FAILS(specinfer_transcriber_use_voice_activity(nullptr, "a", 1),
                kInvalid, "transcriber");
+  EXPECT_FAILS(specinfer_transcriber_use_draft_model(nullptr, nullptr),
+               kInvalid, "transcriber");
   EXPECT_EQ(transcriber, nullptr);
 }
 
@@ -175,6 +177,43 @@ TEST_F(CApiTranscriber, TakesNothing) {
   EXPECT_EQ(result_.audio_seconds, 0);
 }
 
+TEST_F(CApiTranscriber, SaysTheSameWhoeverGuesses) {
+  ASSERT_OK(Transcribe(nullptr));
+  const std::string said = Text();
+  // Itself, which hears the same.
+  ASSERT_OK(
+      specinfer_transcriber_use_draft_model(transcriber_.get(), model_.get()));
+  specinfer_transcription_config config = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
+  for (int32_t strategy = SPECINFER_STRATEGY_AUTO;
+       strategy <= SPECINFER_STRATEGY_EARLY_EXIT; ++strategy) {
+    config.strategy = strategy;
+    ASSERT_OK(Transcribe(&config));
+    EXPECT_EQ(Text(), said) << strategy;
+  }
+  config.strategy = SPECINFER_STRATEGY_OFF;
+  ASSERT_OK(Transcribe(&config));
+  EXPECT_EQ(result_.num_passes, result_.num_tokens);
+}
+
+TEST_F(CApiTranscriber, RefusesWhatCannotGuess) {
+  const EngineOwner engine = CreateEngine();
+  const ModelOwner text_model = LoadModel(engine);
+  EXPECT_FAILS(specinfer_transcriber_use_draft_model(transcriber_.get(),
+                                                     text_model.get()),
+               SPECINFER_FAILED_PRECONDITION, "model of speech");
+  specinfer_transcription_config config = SPECINFER_TRANSCRIPTION_CONFIG_INIT;
+  config.strategy = SPECINFER_STRATEGY_TREE;
+  EXPECT_FAILS(Transcribe(&config), kInvalid, "smaller model");
+  config.strategy = 6;
+  EXPECT_FAILS(Transcribe(&config), kInvalid, "strategy");
+  config.strategy = -1;
+  EXPECT_FAILS(Transcribe(&config), kInvalid, "strategy");
+
+  // Nothing of that changed anything.
+  ASSERT_OK(specinfer_transcriber_use_draft_model(transcriber_.get(), nullptr));
+  ASSERT_OK(Transcribe(nullptr));
+}
+
 constexpr char kVoiceActivity[] =
     SPECINFER_MODELS "/silero_vad_16k.safetensors";
 
@@ -274,7 +313,7 @@ TEST_F(CApiTranscriber, RefusesWrongConfigs) {
   refuses([](auto& config) { config.num_channels = 3; }, "channels");
   refuses([](auto& config) { config.urgency = 3; }, "urgency");
   refuses([](auto& config) { config.urgency = -1; }, "urgency");
-  refuses([](auto& config) { config.reserved = 1; }, "reserved");
+  refuses([](auto& config) { config.strategy = 6; }, "strategy");
   refuses([](auto& config) { config.language_length = 2; }, "language");
   refuses([](auto& config) { config.initial_prompt_length = 2; },
           "initial_prompt");

@@ -182,6 +182,17 @@ class Transcribe(unittest.TestCase):
         self.assertNotIn("words", plain["segments"][0])
 
     @needs_model
+    def test_the_text_is_the_same_whoever_guesses(self):
+        for options in (("--strategy", "off"), ("--strategy", "ngram"), ("--strategy", "early-exit"),
+                        ("--draft", MODEL), ("--draft", MODEL, "--strategy", "tree")):
+            self.assertEqual(words(self.succeed(transcribe(*options, SPEECH))), SAID, options)
+
+    def test_strategies_are_checked_before_a_model_is_loaded(self):
+        sound = self.write("sound.wav", wav([0, 1000] * 2000))
+        for options, part in ((("--strategy", "tree"), "--draft"), (("--strategy", "luck"), "early-exit")):
+            self.assert_one_line_error(run("transcribe", "-m", "nothing", *options, sound), part)
+
+    @needs_model
     def test_options_reach_the_model(self):
         whole = json.loads(self.succeed(transcribe(SPEECH, "--json", "--no-timestamps")))[0]
         self.assertEqual([(s["start"], s["end"]) for s in whole["segments"]], [(0, 11)])
