@@ -19,9 +19,21 @@ constexpr int64_t kMaxRowsPerTile = 64;
 // What a tile may cost: 50 to 100 µs on one core.
 constexpr int64_t kTileBytes = 1 << 20;
 constexpr int64_t kTileProducts = 8 << 20;
+constexpr int64_t kByteTileProducts = 64 << 20;  // of bytes in AMX
 constexpr int64_t kMinTilesPerWorker = 4;
 // Fewer rows leave tiles so empty that vectors are faster.
 constexpr int64_t kMinAmxRows = 9;
+
+bool TakesTiles(Isa isa, DType dtype, int64_t num_rows) {
+  return isa == Isa::kAmx && num_rows >= kMinAmxRows &&
+         !FindPackedLayout(dtype)->is_float();
+}
+
+// How many groups one call of the kernel may compute.
+int64_t MaxGroupsAtOnce(Isa isa, DType dtype, int64_t num_rows) {
+  return TakesTiles(isa, dtype, num_rows) && dtype == DType::kQ8_K ? kMaxGroups
+                                                                   : 1;
+}
 
 // How the work of one RunLinear is cut: tile t covers the groups [t /
 // num_row_parts · groups, …) of all outputs together and the rows [t %
@@ -36,13 +48,16 @@ struct TilePlan {
   }
 };
 
-TilePlan PlanTiles(const LinearArgs& args, Activations activations,
+TilePlan PlanTiles(const LinearArgs& args, Activations activations, Isa isa,
                    int num_workers) {
   TilePlan plan;
   int64_t bytes = 0;
+  int64_t tile_products = kByteTileProducts;
   for (const LinearOutput& output : args.outputs) {
     const PackedWeight& weight = AsPacked(*output.weight);
     if (weight.layout->activations() != activations) continue;
+    if (MaxGroupsAtOnce(isa, weight.dtype, args.in.rows) == 1)
+      tile_products = kTileProducts;
     plan.num_groups += weight.num_groups();
     bytes += static_cast<int64_t>(output.weight->packed_bytes);
   }
@@ -57,23 +72,12 @@ TilePlan PlanTiles(const LinearArgs& args, Activations activations,
   const int64_t group_products = std::max<int64_t>(
       args.in.columns * kGroupOutputs * std::min(rows, plan.rows), 1);
   const int64_t by_cost =
-      std::min(kTileBytes / group_bytes, kTileProducts / group_products);
+      std::min(kTileBytes / group_bytes, tile_products / group_products);
   const int64_t by_balance =
       plan.num_groups * plan.num_row_parts / (kMinTilesPerWorker * num_workers);
   plan.groups =
       std::clamp<int64_t>(std::min(by_cost, by_balance), 1, plan.num_groups);
   return plan;
-}
-
-bool TakesTiles(Isa isa, DType dtype, int64_t num_rows) {
-  return isa == Isa::kAmx && num_rows >= kMinAmxRows &&
-         !FindPackedLayout(dtype)->is_float();
-}
-
-// How many groups one call of the kernel may compute.
-int64_t MaxGroupsAtOnce(Isa isa, DType dtype, int64_t num_rows) {
-  return TakesTiles(isa, dtype, num_rows) && dtype == DType::kQ8_K ? kMaxGroups
-                                                                   : 1;
 }
 
 // One tile: groups [first_group, last_group), counted over all outputs, of
@@ -224,7 +228,8 @@ absl::Status RunLinear(const LinearArgs& args, Isa isa, Scratch& scratch,
   if (args.in.rows == 0) return absl::OkStatus();
   for (const Activations activations :
        {Activations::kFloats, Activations::kBlocks, Activations::kSpans}) {
-    const TilePlan plan = PlanTiles(args, activations, tiles.num_workers());
+    const TilePlan plan =
+        PlanTiles(args, activations, isa, tiles.num_workers());
     if (plan.num_groups == 0) continue;
     const QuantizedRows rows = {activations, Floats(args.in),
                                 scratch.quantized.data()};

@@ -25,7 +25,7 @@ inline int64_t PanelStride(int64_t num_rows, int64_t row) {
 }
 
 // That a kernel which takes several groups takes at once.
-inline constexpr int kMaxGroups = 4;
+inline constexpr int kMaxGroups = 16;
 
 struct LinearTile {
   const PackedWeight* weight = nullptr;

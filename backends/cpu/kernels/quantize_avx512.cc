@@ -27,12 +27,29 @@ inline Vec16 InverseScale(float greatest) {
   return Broadcast(greatest > 0.0f ? 127.0f / greatest : 0.0f);
 }
 
-// Stores the codes of 16 numbers and returns their sum.
-inline int32_t QuantizeHalf(const float* in, Vec16 inverse, int8_t* codes) {
+inline __m512i QuantizeVector(const float* in, Vec16 inverse, int8_t* codes) {
   const __m512i rounded = RoundAndClamp(Multiply(Load(in), inverse).v);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(codes),
                    _mm512_cvtepi32_epi8(rounded));
-  return _mm512_reduce_add_epi32(rounded);
+  return rounded;
+}
+
+// Stores the codes of 16 numbers and returns their sum.
+inline int32_t QuantizeHalf(const float* in, Vec16 inverse, int8_t* codes) {
+  return _mm512_reduce_add_epi32(QuantizeVector(in, inverse, codes));
+}
+
+// Lane i of the result is the sum of a[i]: each step adds lanes 8, 4, 2 and 1
+// apart, as ReduceEach does.
+inline __m512i SumEachInts(const __m512i a[16]) {
+  Vec16 lanes[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) lanes[i] = {_mm512_castsi512_ps(a[i])};
+  const Vec16 sums = ReduceEach(lanes, [](__m512 x, __m512 y) {
+    return _mm512_castsi512_ps(
+        _mm512_add_epi32(_mm512_castps_si512(x), _mm512_castps_si512(y)));
+  });
+  return _mm512_castps_si512(sums.v);
 }
 
 }  // namespace
@@ -58,15 +75,20 @@ void QuantizeSpansAvx512(const float* in, int64_t inputs, int64_t stride,
        ++s, in += kSpanInputs, out += stride) {
     const float greatest = Greatest<16>(in);
     const Vec16 inverse = InverseScale(greatest);
-    for (int i = 0; i < 16; ++i) {
-      const int32_t sum =
-          QuantizeHalf(in + 16 * i, inverse, out->codes + 16 * i);
-      out->sums[i] = static_cast<int16_t>(sum);
-      out->minus_32_sums[i] = -32 * sum;
-    }
-    for (int i = 0; i < 8; ++i)
-      out->pair_sums[i] =
-          static_cast<int16_t>(out->sums[2 * i] + out->sums[2 * i + 1]);
+    __m512i codes[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i)
+      codes[i] = QuantizeVector(in + 16 * i, inverse, out->codes + 16 * i);
+    const __m512i sums = SumEachInts(codes);
+    _mm512_store_si512(
+        out->minus_32_sums,
+        _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 5)));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out->sums),
+                       _mm512_cvtepi32_epi16(sums));
+    // A pair of 32 bits is one number of 64, whose low half gets the sum.
+    const __m512i pairs = _mm512_add_epi32(sums, _mm512_srli_epi64(sums, 32));
+    _mm_store_si128(reinterpret_cast<__m128i*>(out->pair_sums),
+                    _mm512_cvtepi64_epi16(pairs));
     out->scale = greatest / 127.0f;
   }
 }

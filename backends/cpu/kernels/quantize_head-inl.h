@@ -34,6 +34,28 @@ inline void QuantizeFloats(const float* x, int count, float inverse,
   }
 }
 
+// One block of 16 · kVectors dimensions at `in`, in registers.
+template <int kVectors>
+inline void TurnVectors(const float* in, float* turned) {
+  Vec16 x[kVectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < kVectors; ++i) x[i] = Load(in + 16 * i);
+  for (int step = 1; step < 16 * kVectors; step *= 2) {
+    Vec16 next[kVectors];
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors / 2; ++i) {
+      Vec16 even = Zero(), odd = Zero();
+      Deinterleave(x[2 * i], x[2 * i + 1], &even, &odd);
+      next[i] = Add(even, odd);
+      next[kVectors / 2 + i] = Subtract(even, odd);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) x[i] = next[i];
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kVectors; ++i) Store(turned + 16 * i, x[i]);
+}
+
 // Turns a head by a Hadamard matrix, times the root of its width: products of
 // two turned heads are their products times `turned_dims`. An outlier is spread
 // over all dimensions, where it would else take the others' precision. `turned`
@@ -41,6 +63,8 @@ inline void QuantizeFloats(const float* x, int count, float inverse,
 inline void TurnHead(const float* head, int head_dim, float* turned) {
   const Q8Layout layout(head_dim);
   const int width = layout.turned_dims();
+  if (head_dim == 64) return TurnVectors<4>(head, turned);
+  if (head_dim == 128) return TurnVectors<8>(head, turned);
   alignas(64) float buffers[2][kMaxHeadDims];
   for (int first = 0; first < layout.dims; first += width) {
     float* in = buffers[0];

@@ -15,7 +15,6 @@ namespace specinfer::cpu {
 namespace {
 
 inline constexpr int kTileInts = 256;
-inline constexpr int kSumTiles = 4;
 
 // Registers: 0 to 3 sums; 4, 5 rows of queries; 6, 7 keys or values. All have
 // 16 rows of 64 bytes.
@@ -27,44 +26,108 @@ constexpr TileShapes AttentionShapes() {
 
 inline Ints16 LoadInts(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 
-// Sums are stored long before they are read, as a load cannot take what a tile
-// store has not yet brought to the cache: while the tiles of one step are
-// multiplied, the step two before is worked on. Two steps' sums are kept.
+// Any load that follows tile stores waits for one of them: the processor
+// compares the last 12 bits of addresses, and four tiles have them all. So a
+// step multiplies and stores many tiles, and the vectors of the step before
+// come after that.
 
-// The products of 16 queries with 16 positions, for up to four scales from
-// `scale` on, in registers 0 to 3. A tile of keys spans two scales, so the
-// codes of a query are padded with zeros to 64 for each.
+// Most tiles of sums of a step.
+inline constexpr int kStepTiles = 8;
+
+// One step: 16 queries, their products with up to 64 positions for up to four
+// scales.
+struct KeyStep {
+  int first_query, count;
+  int lane, num_vectors;  // of 16 positions
+  int scale, num_scales;
+};
+
+// Goes through the steps of a block.
+class KeySteps {
+ public:
+  KeySteps(const AttentionBlock& block, LaneRange lanes, int all_scales)
+      : num_queries_(block.num_queries),
+        lanes_(lanes),
+        all_scales_(all_scales),
+        most_scales_(all_scales < 4 ? all_scales : 4),
+        most_vectors_(kStepTiles / (most_scales_ == 3 ? 4 : most_scales_)) {}
+
+  KeyStep First() const { return Fit({0, 0, lanes_.first, 0, 0, 0}); }
+
+  // False after the last.
+  bool Advance(KeyStep& step) const {
+    step.scale += step.num_scales;
+    if (step.scale == all_scales_) {
+      step.scale = 0;
+      step.lane += 16 * step.num_vectors;
+    }
+    if (step.lane >= lanes_.last) {
+      step.lane = lanes_.first;
+      step.first_query += kTileRows;
+    }
+    step = Fit(step);
+    return step.count > 0;
+  }
+
+ private:
+  static int Least(int a, int b) { return a < b ? a : b; }
+  KeyStep Fit(KeyStep step) const {
+    step.count = Least(num_queries_ - step.first_query, kTileRows);
+    step.num_vectors =
+        Least((lanes_.last - step.lane) / 16, Least(most_vectors_, 4));
+    step.num_scales = Least(all_scales_ - step.scale, most_scales_);
+    return step;
+  }
+
+  const int num_queries_;
+  const LaneRange lanes_;
+  const int all_scales_;
+  const int most_scales_;
+  const int most_vectors_;
+};
+
+// Sums of a step are [vector of positions][scale]. A tile of keys spans two
+// scales, so the codes of a query are padded with zeros to 64 for each.
+// `key_stride`: bytes from 16 positions to the next.
 template <class Tiles>
 inline void MultiplyKeys(const int8_t* codes, int64_t stride,
-                         const uint8_t* keys, int num_scales) {
-  Tiles::template Load<6>(keys, 64);
-  Tiles::template Load<4>(codes, stride);
-  Tiles::template Zero<0>();
-  Tiles::template DotSignedSigned<0, 4, 6>();
-  if (num_scales == 1) return;
-  Tiles::template Load<5>(codes + 64, stride);
-  Tiles::template Zero<1>();
-  Tiles::template DotSignedSigned<1, 5, 6>();
-  if (num_scales == 2) return;
-  Tiles::template Load<7>(keys + 1024, 64);
-  Tiles::template Load<4>(codes + 128, stride);
-  Tiles::template Zero<2>();
-  Tiles::template DotSignedSigned<2, 4, 7>();
-  if (num_scales == 3) return;
-  Tiles::template Load<5>(codes + 192, stride);
-  Tiles::template Zero<3>();
-  Tiles::template DotSignedSigned<3, 5, 7>();
+                         const uint8_t* keys, int64_t key_stride,
+                         int num_vectors, int num_scales, int32_t* sums) {
+  for (int b = 0; b < num_scales; b += 2) {
+    const bool has_two = b + 1 < num_scales;
+    Tiles::template Load<4>(codes + b * 64, stride);
+    if (has_two) Tiles::template Load<5>(codes + b * 64 + 64, stride);
+    for (int v = 0; v < num_vectors; v += 2) {
+      const uint8_t* key = keys + v * key_stride + b / 2 * 1024;
+      int32_t* sum = sums + (v * num_scales + b) * kTileInts;
+      const int next = num_scales * kTileInts;
+      Tiles::template Load<6>(key, 64);
+      Tiles::template Zero<0>();
+      Tiles::template DotSignedSigned<0, 4, 6>();
+      if (has_two) {
+        Tiles::template Zero<1>();
+        Tiles::template DotSignedSigned<1, 5, 6>();
+      }
+      if (v + 1 < num_vectors) {
+        Tiles::template Load<7>(key + key_stride, 64);
+        Tiles::template Zero<2>();
+        Tiles::template DotSignedSigned<2, 4, 7>();
+        if (has_two) {
+          Tiles::template Zero<3>();
+          Tiles::template DotSignedSigned<3, 5, 7>();
+        }
+      }
+      Tiles::template Store<0>(sum, 64);
+      if (has_two) Tiles::template Store<1>(sum + kTileInts, 64);
+      if (v + 1 < num_vectors) {
+        Tiles::template Store<2>(sum + next, 64);
+        if (has_two) Tiles::template Store<3>(sum + next + kTileInts, 64);
+      }
+    }
+  }
 }
 
-template <class Tiles>
-inline void StoreSums(int32_t* sums, int count) {
-  Tiles::template Store<0>(sums, 64);
-  if (count > 1) Tiles::template Store<1>(sums + kTileInts, 64);
-  if (count > 2) Tiles::template Store<2>(sums + 2 * kTileInts, 64);
-  if (count > 3) Tiles::template Store<3>(sums + 3 * kTileInts, 64);
-}
-
-// Where the scores of 16 queries at 16 positions come from and go to.
+// Where the scores of 16 queries at some positions come from and go to.
 struct ScoreArgs {
   const float* scales;  // of the queries
   int scale_stride;
@@ -76,58 +139,55 @@ struct ScoreArgs {
   float* scores;  // where weights will be; dots until the last
 };
 
-// Adds kScales tiles of sums to the dots. kCount: of the queries, if known.
-template <int kScales, int kCount>
+// Adds kScales tiles of sums for each of kVectors vectors of positions to the
+// dots.
+template <int kScales, int kVectors>
 inline void ScaleSums(const ScoreArgs& args) {
-  const int count = kCount > 0 ? kCount : args.count;
-  Vec16 key_scale[kScales];
+  const int count = args.count;
+  Vec16 key_scale[kVectors][kScales];
   SPECINFER_UNROLL
-  for (int b = 0; b < kScales; ++b)
-    key_scale[b] = Load(args.key_scales + b * kBlockLanes);
+  for (int v = 0; v < kVectors; ++v) {
+    SPECINFER_UNROLL
+    for (int b = 0; b < kScales; ++b)
+      key_scale[v][b] = Load(args.key_scales + b * kBlockLanes + 16 * v);
+  }
   const float* scales = args.scales;
   const int32_t* sums = args.sums;
   float* scores = args.scores;
   const bool is_first = args.is_first;
   const bool is_last = args.is_last;
+  const int64_t scale_stride = args.scale_stride;
   const ScoreScale to_score(args.scale, args.soft_cap);
   for (int q = 0; q < count; ++q) {
-    Vec16 dot = is_first ? Zero() : Load(scores);
     SPECINFER_UNROLL
-    for (int b = 0; b < kScales; ++b) {
-      dot = Fma(Multiply(Broadcast(scales[b]), key_scale[b]),
-                ToFloats(LoadInts(sums + b * kTileInts)), dot);
+    for (int v = 0; v < kVectors; ++v) {
+      Vec16 dot = is_first ? Zero() : Load(scores + 16 * v);
+      SPECINFER_UNROLL
+      for (int b = 0; b < kScales; ++b) {
+        dot =
+            Fma(Multiply(Broadcast(scales[b]), key_scale[v][b]),
+                ToFloats(LoadInts(sums + (v * kScales + b) * kTileInts)), dot);
+      }
+      Store(scores + 16 * v, is_last ? to_score.Apply(dot) : dot);
     }
-    Store(scores, is_last ? to_score.Apply(dot) : dot);
-    scales += args.scale_stride;
+    scales += scale_stride;
     scores += kBlockLanes;
     sums += 16;
   }
 }
 
-// One step: 16 queries, 16 positions, up to four scales.
-struct KeyStep {
-  int first_query, count;
-  int lane;
-  int scale, num_scales;
-
-  // The next step of the block; false after the last.
-  bool Advance(const AttentionBlock& block, LaneRange lanes, int all_scales) {
-    scale += kSumTiles;
-    if (scale >= all_scales) {
-      scale = 0;
-      lane += 16;
-    }
-    if (lane >= lanes.last) {
-      lane = lanes.first;
-      first_query += kTileRows;
-    }
-    num_scales =
-        all_scales - scale < kSumTiles ? all_scales - scale : kSumTiles;
-    const int left = block.num_queries - first_query;
-    count = left < kTileRows ? left : kTileRows;
-    return left > 0;
+template <int kScales, int kVectors>
+inline void ScaleVectors(ScoreArgs args, int num_vectors) {
+  int v = 0;
+  for (; v + kVectors <= num_vectors; v += kVectors) {
+    ScaleSums<kScales, kVectors>(args);
+    args.key_scales += 16 * kVectors;
+    args.sums += kScales * kVectors * kTileInts;
+    args.scores += 16 * kVectors;
   }
-};
+  if constexpr (kVectors > 1)
+    if (v < num_vectors) ScaleVectors<kScales, 1>(args, num_vectors - v);
+}
 
 inline void ScaleStep(const AttentionBlock& block, const Q8Page& page,
                       const KeyStep& step, const int32_t* sums) {
@@ -145,72 +205,52 @@ inline void ScaleStep(const AttentionBlock& block, const Q8Page& page,
       .soft_cap = block.soft_cap,
       .scores =
           block.queries.weights + step.first_query * kBlockLanes + step.lane};
-  if (step.num_scales == 4 && step.count == kTileRows) {
-    ScaleSums<4, kTileRows>(args);
-  } else if (step.num_scales == 4) {
-    ScaleSums<4, 0>(args);
+  if (step.num_scales == 4) {
+    ScaleVectors<4, 2>(args, step.num_vectors);
   } else if (step.num_scales == 3) {
-    ScaleSums<3, 0>(args);
+    ScaleVectors<3, 2>(args, step.num_vectors);
   } else if (step.num_scales == 2) {
-    ScaleSums<2, 0>(args);
+    ScaleVectors<2, 4>(args, step.num_vectors);
   } else {
-    ScaleSums<1, 0>(args);
+    ScaleVectors<1, 4>(args, step.num_vectors);
   }
 }
 
-// multiply(step) leaves sums in registers, store(step, half) puts them into one
-// of two halves, work(step, half) turns them into something.
-template <typename Step, typename Advance, typename Multiply, typename Store,
-          typename Work>
-inline void Pipeline(Step first, const Advance& advance,
-                     const Multiply& multiply, const Store& store,
-                     const Work& work) {
-  multiply(first);
-  store(first, 0);
-  Step second = first;
-  bool has_second = advance(second);
-  if (has_second) {
-    multiply(second);
-    store(second, 1);
-  }
-  for (int half = 0;; half = 1 - half) {
-    Step third = second;
-    const bool has_third = has_second && advance(third);
-    if (has_third) multiply(third);
-    work(first, half);
-    if (has_third) store(third, half);
-    if (!has_second) return;
-    first = second;
-    second = third;
-    has_second = has_third;
+// multiply(step, half) puts sums into one of two halves, work(step, half) turns
+// them into something.
+template <typename Step, typename Advance, typename Multiply, typename Work>
+inline void Pipeline(Step step, const Advance& advance,
+                     const Multiply& multiply, const Work& work) {
+  multiply(step, 0);
+  bool has_next = true;
+  for (int half = 0; has_next; half = 1 - half) {
+    const Step before = step;
+    has_next = advance(step);
+    if (has_next) multiply(step, 1 - half);
+    work(before, half);
   }
 }
 
-inline constexpr int kHalfInts = kSumTiles * kTileInts;
+inline constexpr int kHalfInts = kStepTiles * kTileInts;
 
 // Scores of all queries at `lanes`.
 template <class Tiles>
 inline void ScoreTiles(const AttentionBlock& block, const Q8Page& page,
                        LaneRange lanes, int32_t* sums, NextPage& next) {
-  const int all_scales = page.layout.num_scales();
+  const KeySteps steps(block, lanes, page.layout.num_scales());
   const int lines_per_step = page.lines_per_step(block.num_queries, kTileRows);
   const int64_t stride = int64_t{page.layout.dims} * 2;
-  KeyStep first = {0, 0, lanes.first, -kSumTiles, 0};
-  first.Advance(block, lanes, all_scales);
   Pipeline(
-      first,
-      [&](KeyStep& step) { return step.Advance(block, lanes, all_scales); },
-      [&](const KeyStep& step) {
-        next.Fetch(lines_per_step);
+      steps.First(), [&](KeyStep& step) { return steps.Advance(step); },
+      [&](const KeyStep& step, int half) {
+        next.Fetch(lines_per_step * step.num_vectors);
         MultiplyKeys<Tiles>(
             block.queries.codes + step.first_query * stride + step.scale * 64,
             stride,
             page.head +
                 page.layout.key_quad(step.scale * (kScaleDims / 4), step.lane),
-            step.num_scales);
-      },
-      [&](const KeyStep& step, int half) {
-        StoreSums<Tiles>(sums + half * kHalfInts, step.num_scales);
+            int64_t{page.layout.dims} * 16, step.num_vectors, step.num_scales,
+            sums + half * kHalfInts);
       },
       [&](const KeyStep& step, int half) {
         ScaleStep(block, page, step, sums + half * kHalfInts);
@@ -218,51 +258,60 @@ inline void ScoreTiles(const AttentionBlock& block, const Q8Page& page,
 }
 
 // The products of the weights of 16 queries, in registers 4 and 5, with values
-// of 32 dimensions.
+// of `num_dims` dimensions: sums are [vector of dimensions][high, low].
 template <class Tiles>
-inline void MultiplyValues(const uint8_t* values) {
-  Tiles::template Load<6>(values, 64);
-  Tiles::template Zero<0>();
-  Tiles::template DotSignedSigned<0, 4, 6>();
-  Tiles::template Zero<1>();
-  Tiles::template DotSignedSigned<1, 5, 6>();
-  Tiles::template Load<7>(values + 1024, 64);
-  Tiles::template Zero<2>();
-  Tiles::template DotSignedSigned<2, 4, 7>();
-  Tiles::template Zero<3>();
-  Tiles::template DotSignedSigned<3, 5, 7>();
-}
-
-// Takes the sums of 32 dimensions into `count` queries.
-inline void TakeTiles(const AttentionBlock& block, int first_query, int count,
-                      int dimension, const int32_t* sums) {
-  float* const* outs = block.queries.out + first_query;
-  const float* steps = block.queries.steps + first_query;
-  const float* corrections = block.queries.correction + first_query;
-  const int left = block.head_dim - dimension;
-  for (int q = 0; q < count; ++q, sums += 16) {
-    const Vec16 step = Broadcast(steps[q]);
-    const Vec16 correction = Broadcast(corrections[q]);
-    const Ints16 first =
-        JoinWeightHalves(LoadInts(sums), LoadInts(sums + kTileInts));
-    const Ints16 second = JoinWeightHalves(LoadInts(sums + 2 * kTileInts),
-                                           LoadInts(sums + 3 * kTileInts));
-    float* out = outs[q] + dimension;
-    if (left >= 32) {
-      TakeValues(step, correction, first, out, 16);
-      TakeValues(step, correction, second, out + 16, 16);
-    } else {
-      TakeValues(step, correction, first, out, left);
-      if (left > 16) TakeValues(step, correction, second, out + 16, left - 16);
-    }
+inline void MultiplyValues(const uint8_t* values, int num_dims, int32_t* sums) {
+  for (int d = 0; d < num_dims; d += 32) {
+    Tiles::template Load<6>(values, 64);
+    Tiles::template Zero<0>();
+    Tiles::template DotSignedSigned<0, 4, 6>();
+    Tiles::template Zero<1>();
+    Tiles::template DotSignedSigned<1, 5, 6>();
+    Tiles::template Load<7>(values + 1024, 64);
+    Tiles::template Zero<2>();
+    Tiles::template DotSignedSigned<2, 4, 7>();
+    Tiles::template Zero<3>();
+    Tiles::template DotSignedSigned<3, 5, 7>();
+    Tiles::template Store<0>(sums, 64);
+    Tiles::template Store<1>(sums + kTileInts, 64);
+    Tiles::template Store<2>(sums + 2 * kTileInts, 64);
+    Tiles::template Store<3>(sums + 3 * kTileInts, 64);
+    values += 2048;
+    sums += 4 * kTileInts;
   }
 }
 
-// One step: 16 queries, 32 dimensions.
+// One step: 16 queries, up to 64 dimensions.
 struct ValueStep {
   int first_query, count;
   int dimension;
 };
+inline constexpr int kStepDims = kStepTiles / 2 * 16;
+
+// Takes the sums of `left` dimensions, at most kStepDims, into the queries.
+inline void TakeTiles(const AttentionBlock& block, const ValueStep& step,
+                      int left, const int32_t* sums) {
+  float* const* outs = block.queries.out + step.first_query;
+  const float* steps = block.queries.steps + step.first_query;
+  const float* corrections = block.queries.correction + step.first_query;
+  for (int q = 0; q < step.count; ++q, sums += 16) {
+    const Vec16 code_step = Broadcast(steps[q]);
+    const Vec16 correction = Broadcast(corrections[q]);
+    float* out = outs[q] + step.dimension;
+    const auto take = [&](int v, int count) {
+      const int32_t* high = sums + 2 * v * kTileInts;
+      TakeValues(code_step, correction,
+                 JoinWeightHalves(LoadInts(high), LoadInts(high + kTileInts)),
+                 out + 16 * v, count);
+    };
+    if (left >= kStepDims) {
+      SPECINFER_UNROLL
+      for (int v = 0; v < kStepDims / 16; ++v) take(v, 16);
+    } else {
+      for (int v = 0; 16 * v < left; ++v) take(v, left - 16 * v);
+    }
+  }
+}
 
 // Adds the weighted values to all queries.
 template <class Tiles>
@@ -276,27 +325,27 @@ inline void AddTiles(const AttentionBlock& block, const Q8Page& page,
   Pipeline(
       ValueStep{0, count_from(0), 0},
       [&](ValueStep& step) {
-        step.dimension += kScaleDims;
+        step.dimension += kStepDims;
         if (step.dimension < block.head_dim) return true;
         step.first_query += kTileRows;
         step = {step.first_query, count_from(step.first_query), 0};
         return step.count > 0;
       },
-      [&](const ValueStep& step) {
-        next.Fetch(lines_per_step);
+      [&](const ValueStep& step, int half) {
         if (step.dimension == 0) {
           const uint8_t* weights =
               block.queries.weight_codes + step.first_query * 2 * kBlockLanes;
           Tiles::template Load<4>(weights, 2 * kBlockLanes);
           Tiles::template Load<5>(weights + kBlockLanes, 2 * kBlockLanes);
         }
-        MultiplyValues<Tiles>(page.head + page.layout.value(step.dimension, 0));
-      },
-      [&](const ValueStep&, int half) {
-        StoreSums<Tiles>(sums + half * kHalfInts, kSumTiles);
+        const int left = page.layout.dims - step.dimension;
+        const int num_dims = left < kStepDims ? left : kStepDims;
+        next.Fetch(lines_per_step * num_dims / kScaleDims);
+        MultiplyValues<Tiles>(page.head + page.layout.value(step.dimension, 0),
+                              num_dims, sums + half * kHalfInts);
       },
       [&](const ValueStep& step, int half) {
-        TakeTiles(block, step.first_query, step.count, step.dimension,
+        TakeTiles(block, step, block.head_dim - step.dimension,
                   sums + half * kHalfInts);
       });
 }
