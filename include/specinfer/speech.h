@@ -46,6 +46,10 @@ SPECINFER_API specinfer_status specinfer_transcriber_use_voice_activity(
  * decoder more for each window, and segments' times that fit their words'. */
 #define SPECINFER_TRANSCRIBE_WORDS 8u
 
+/* A good `hotword_bias`: names are found that are nearly heard, and of twenty
+ * that nobody says none is written. */
+#define SPECINFER_HOTWORD_BIAS 4.0f
+
 typedef struct specinfer_transcription_config {
   uint32_t struct_size; /* set by SPECINFER_TRANSCRIPTION_CONFIG_INIT */
   uint32_t flags;       /* SPECINFER_TRANSCRIBE_… */
@@ -59,7 +63,8 @@ typedef struct specinfer_transcription_config {
   /* As if it had been said before: names, spelling, style. */
   const char* initial_prompt;
   size_t initial_prompt_length;
-  /* Words to expect in every window. */
+  /* Words to expect in every window: names, what a product is called. They
+   * prompt each window; `hotword_bias` does more. */
   const char* hotwords;
   size_t hotwords_length;
   uint64_t seed; /* of tries at higher temperatures; 0: 1 */
@@ -69,11 +74,22 @@ typedef struct specinfer_transcription_config {
   void* progress_user_data;
   int32_t urgency; /* SPECINFER_URGENCY_… */
   uint32_t reserved;
+  /* Logits, up to 20, that tokens get which begin or continue a hotword, where
+   * the model chooses among words: it then writes the hotword where it nearly
+   * would. A hotword that is begun and does not go on is taken back.
+   * SPECINFER_HOTWORD_BIAS is a good value; 0: hotwords are but a prompt. Their
+   * text is then read as phrases between commas, semicolons or line breaks;
+   * without any of these, as words between blanks. */
+  float hotword_bias;
+  /* Of a window that is tried again at a higher temperature, how many texts are
+   * sampled, up to 64, to keep the likeliest. 5 is what OpenAI's Whisper does,
+   * and takes five times as long. 0: 1. */
+  uint32_t best_of;
 } specinfer_transcription_config;
 #define SPECINFER_TRANSCRIPTION_CONFIG_INIT                                   \
   {                                                                           \
     (uint32_t)sizeof(specinfer_transcription_config), 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0                                                      \
+        0, 0, 0, 0, 0, 0, 0, 0                                                \
   }
 
 typedef struct specinfer_transcription {
@@ -96,9 +112,9 @@ typedef struct specinfer_transcription {
 /* Writes down a recording: interleaved samples, silent at 0 and loudest at -1
  * and 1. Samples that are not finite are taken as 0. On failure the last
  * recording's segments are gone.
- * Errors: INVALID_ARGUMENT (language, flags, translation by a model of English
- * alone, more than 24 hours, a number of samples that is no multiple of the
- * channels),
+ * Errors: INVALID_ARGUMENT (language, flags, another number than there may be,
+ * translation by a model of English alone, more than 24 hours, a number of
+ * samples that is no multiple of the channels),
  * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
  * FAILED_PRECONDITION (words of a model whose alignment heads nobody names),
  * CANCELLED, RESOURCE_EXHAUSTED. */

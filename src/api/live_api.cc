@@ -47,6 +47,8 @@ absl::StatusOr<LiveOptions> ReadLiveOptions(
   options.text.task = common.task;
   options.text.initial_prompt = std::move(common.initial_prompt);
   options.text.hotwords = std::move(common.hotwords);
+  options.text.hotword_bias = common.hotword_bias;
+  options.text.best_of = common.best_of;
   options.text.seed = common.seed;
   options.text.has_word_times = common.has_word_times;
   if (known.partial_seconds < 0.0) {

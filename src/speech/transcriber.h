@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/types/span.h"
 
 #include "src/session/model.h"
+#include "src/speech/hotword_bias.h"
 #include "src/speech/languages.h"
 #include "src/speech/resampler.h"
 #include "src/speech/speech_frames.h"
@@ -40,7 +42,12 @@ struct TranscriptionOptions {
   // carries mistakes along.
   bool uses_previous_text = false;
   std::string initial_prompt;  // as if said before
-  std::string hotwords;        // words to expect
+  std::string hotwords;        // words to expect: they prompt each window
+  // Logits added to tokens that begin or continue a hotword (HotwordBias); 0:
+  // hotwords are but a prompt.
+  float hotword_bias = 0.0f;
+  // Candidates of each try above temperature 0; the best is kept.
+  int32_t best_of = 1;
   uint64_t seed = 1;
   Urgency urgency = Urgency::kOrdinary;  // of all passes
   // Gets the share of the recording that is done; false cancels. May be empty.
@@ -117,6 +124,7 @@ class Transcriber {
   std::vector<float> frames_;  // of a window
   std::vector<Token> previous_, hotwords_;
   size_t previous_start_ = 0;  // of what prompts the next window
+  std::optional<HotwordBias> hotword_bias_;
   WindowRequest request_;
   bool has_word_times_ = false;
   double last_speech_end_ = 0.0;  // seconds; 0: nothing was said
