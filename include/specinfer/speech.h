@@ -46,9 +46,9 @@ SPECINFER_API specinfer_status specinfer_transcriber_use_voice_activity(
  * decoder more for each window, and segments' times that fit their words'. */
 #define SPECINFER_TRANSCRIBE_WORDS 8u
 
-/* A good `hotword_bias`: names are found that are nearly heard, and of twenty
- * that nobody says none is written. */
-#define SPECINFER_HOTWORD_BIAS 4.0f
+/* A good `hotword_bias`: of names that nobody says none was written in any of
+ * our recordings, and twice as much wrote none either. */
+#define SPECINFER_HOTWORD_BIAS 3.0f
 
 typedef struct specinfer_transcription_config {
   uint32_t struct_size; /* set by SPECINFER_TRANSCRIPTION_CONFIG_INIT */
@@ -63,8 +63,7 @@ typedef struct specinfer_transcription_config {
   /* As if it had been said before: names, spelling, style. */
   const char* initial_prompt;
   size_t initial_prompt_length;
-  /* Words to expect in every window: names, what a product is called. They
-   * prompt each window; `hotword_bias` does more. */
+  /* Words to expect in every window, used as `hotword_bias` says. */
   const char* hotwords;
   size_t hotwords_length;
   uint64_t seed; /* of tries at higher temperatures; 0: 1 */
@@ -74,12 +73,13 @@ typedef struct specinfer_transcription_config {
   void* progress_user_data;
   int32_t urgency; /* SPECINFER_URGENCY_… */
   uint32_t reserved;
-  /* Logits, up to 20, that tokens get which begin or continue a hotword, where
-   * the model chooses among words: it then writes the hotword where it nearly
-   * would. A hotword that is begun and does not go on is taken back.
-   * SPECINFER_HOTWORD_BIAS is a good value; 0: hotwords are but a prompt. Their
-   * text is then read as phrases between commas, semicolons or line breaks;
-   * without any of these, as words between blanks. */
+  /* What hotwords do. 0: they prompt each window, which also changes the style
+   * of all other words. More, up to 20: logits that tokens get which begin or
+   * continue a hotword, where the model chooses among words: it writes the
+   * hotword where it nearly would, and what is begun of one that does not go on
+   * is taken back. Other words stay as they are. Hotwords are then phrases
+   * between commas, semicolons or line breaks; without any of these, words
+   * between blanks. See SPECINFER_HOTWORD_BIAS. */
   float hotword_bias;
   /* Of a window that is tried again at a higher temperature, how many texts are
    * sampled, up to 64, to keep the likeliest. 5 is what OpenAI's Whisper does,

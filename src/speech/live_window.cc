@@ -156,13 +156,16 @@ void LiveWindow::MakeRequest() {
   request_.prompt = {.language = language_.token,
                      .task = options_.task,
                      .previous = previous_,
-                     .hotwords = hotwords_,
                      .sampled = sampled_};
   request_.expected = expected;
   request_.strategy = options_.strategy;
   request_.seed = options_.seed;
   request_.best_of = options_.best_of;
-  if (hotword_bias_.has_value()) request_.hotwords = &*hotword_bias_;
+  if (hotword_bias_.has_value()) {
+    request_.hotwords = &*hotword_bias_;
+  } else {
+    request_.prompt.hotwords = hotwords_;
+  }
   request_.stream = static_cast<uint64_t>(window_.first_frame);
   if (is_final_) return;
   const int64_t num_frames =

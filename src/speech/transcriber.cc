@@ -54,10 +54,13 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
   request_ = {};
   request_.prompt.task = options.task;
   request_.prompt.has_timestamps = options.has_timestamps;
-  request_.prompt.hotwords = hotwords_;
   request_.seed = options.seed;
   request_.best_of = options.best_of;
-  if (hotword_bias_.has_value()) request_.hotwords = &*hotword_bias_;
+  if (hotword_bias_.has_value()) {
+    request_.hotwords = &*hotword_bias_;
+  } else {
+    request_.prompt.hotwords = hotwords_;
+  }
   return absl::OkStatus();
 }
 

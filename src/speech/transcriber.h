@@ -42,9 +42,11 @@ struct TranscriptionOptions {
   // carries mistakes along.
   bool uses_previous_text = false;
   std::string initial_prompt;  // as if said before
-  std::string hotwords;        // words to expect: they prompt each window
-  // Logits added to tokens that begin or continue a hotword (HotwordBias); 0:
-  // hotwords are but a prompt.
+  std::string hotwords;        // words to expect
+  // Logits added to tokens that begin or continue a hotword (HotwordBias). 0:
+  // hotwords prompt each window instead. Not both: a prompt makes its words so
+  // likely that little more makes a model say them again and again, and it
+  // changes the style of all others.
   float hotword_bias = 0.0f;
   // Candidates of each try above temperature 0; the best is kept.
   int32_t best_of = 1;

@@ -116,7 +116,7 @@ void AddTranscribe(CLI::App& app) {
                    "words between blanks");
   verb->add_option("--hotword-bias", options->speech.hotword_bias,
                    "Logits for tokens that begin or continue a hotword; 0: "
-                   "hotwords are but a prompt")
+                   "hotwords prompt each window instead")
       ->capture_default_str();
   verb->add_option("--best-of", options->speech.best_of,
                    "Texts that are sampled where one is tried again at a "
