@@ -56,6 +56,10 @@ SPECINFER_API specinfer_status specinfer_transcriber_use_draft_model(
  * decoder more for each window, and segments' times that fit their words'. */
 #define SPECINFER_TRANSCRIBE_WORDS 8u
 
+/* A good `hotword_bias`: of names that nobody says none was written in any of
+ * our recordings, and twice as much wrote none either. */
+#define SPECINFER_HOTWORD_BIAS 3.0f
+
 typedef struct specinfer_transcription_config {
   uint32_t struct_size; /* set by SPECINFER_TRANSCRIPTION_CONFIG_INIT */
   uint32_t flags;       /* SPECINFER_TRANSCRIBE_… */
@@ -69,7 +73,7 @@ typedef struct specinfer_transcription_config {
   /* As if it had been said before: names, spelling, style. */
   const char* initial_prompt;
   size_t initial_prompt_length;
-  /* Words to expect in every window. */
+  /* Words to expect in every window, used as `hotword_bias` says. */
   const char* hotwords;
   size_t hotwords_length;
   uint64_t seed; /* of tries at higher temperatures; 0: 1 */
@@ -79,11 +83,23 @@ typedef struct specinfer_transcription_config {
   void* progress_user_data;
   int32_t urgency;  /* SPECINFER_URGENCY_… */
   int32_t strategy; /* SPECINFER_STRATEGY_…; the text is the same with each */
+  /* What hotwords do. 0: they prompt each window, which also changes the style
+   * of all other words. More, up to 20: logits that tokens get which begin or
+   * continue a hotword, where the model chooses among words: it writes the
+   * hotword where it nearly would, and what is begun of one that does not go on
+   * is taken back. Other words stay as they are. Hotwords are then phrases
+   * between commas, semicolons or line breaks; without any of these, words
+   * between blanks. See SPECINFER_HOTWORD_BIAS. */
+  float hotword_bias;
+  /* Of a window that is tried again at a higher temperature, how many texts are
+   * sampled, up to 64, to keep the likeliest. 5 is what OpenAI's Whisper does,
+   * and takes five times as long. 0: 1. */
+  uint32_t best_of;
 } specinfer_transcription_config;
 #define SPECINFER_TRANSCRIPTION_CONFIG_INIT                                   \
   {                                                                           \
     (uint32_t)sizeof(specinfer_transcription_config), 0, 0, 0, 0, 0, 0, 0, 0, \
-        0, 0, 0, 0, 0, 0                                                      \
+        0, 0, 0, 0, 0, 0, 0, 0                                                \
   }
 
 typedef struct specinfer_transcription {
@@ -106,9 +122,10 @@ typedef struct specinfer_transcription {
 /* Writes down a recording: interleaved samples, silent at 0 and loudest at -1
  * and 1. Samples that are not finite are taken as 0. On failure the last
  * recording's segments are gone.
- * Errors: INVALID_ARGUMENT (language, flags, translation by a model of English
- * alone, more than 24 hours, a number of samples that is no multiple of the
- * channels, a strategy of draft models without one),
+ * Errors: INVALID_ARGUMENT (language, flags, another number than there may be,
+ * translation by a model of English alone, more than 24 hours, a number of
+ * samples that is no multiple of the channels, a strategy of draft models
+ * without one),
  * UNIMPLEMENTED (another rate than 16,000 in a build without a resampler),
  * FAILED_PRECONDITION (words of a model whose alignment heads nobody names),
  * CANCELLED, RESOURCE_EXHAUSTED. */

@@ -47,6 +47,8 @@ absl::StatusOr<LiveOptions> ReadLiveOptions(
   options.text.task = common.task;
   options.text.initial_prompt = std::move(common.initial_prompt);
   options.text.hotwords = std::move(common.hotwords);
+  options.text.hotword_bias = common.hotword_bias;
+  options.text.best_of = common.best_of;
   options.text.seed = common.seed;
   if (common.strategy != Strategy::kAuto)
     options.text.strategy = common.strategy;

@@ -38,9 +38,27 @@ constexpr SizedStruct kSegment = {
 constexpr SizedStruct kWord = {
     "specinfer_word", "out_word", "SPECINFER_WORD_INIT",
     SPECINFER_BYTES_UP_TO(specinfer_word, text_length)};
+constexpr float kMaxHotwordBias = 20.0f;
+constexpr uint32_t kMaxBestOf = 64;
 constexpr uint32_t kFlags =
     SPECINFER_TRANSCRIBE_TRANSLATE | SPECINFER_TRANSCRIBE_WITHOUT_TIMESTAMPS |
     SPECINFER_TRANSCRIBE_USE_PREVIOUS_TEXT | SPECINFER_TRANSCRIBE_WORDS;
+
+// What chooses among texts.
+absl::Status ReadChoice(const specinfer_transcription_config& config,
+                        TranscriptionOptions* options) {
+  if (!(config.hotword_bias >= 0.0f && config.hotword_bias <= kMaxHotwordBias))
+    return absl::InvalidArgumentError(
+        absl::StrCat("config->hotword_bias is ", config.hotword_bias,
+                     "; give logits from 0 to ", kMaxHotwordBias));
+  if (config.best_of > kMaxBestOf)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "config->best_of is ", config.best_of, "; give at most ", kMaxBestOf));
+  options->hotword_bias = config.hotword_bias;
+  if (config.best_of != 0)
+    options->best_of = static_cast<int32_t>(config.best_of);
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -54,6 +72,7 @@ absl::StatusOr<TranscriptionOptions> ReadOptions(
     return absl::InvalidArgumentError(
         "config->sample_rate or config->num_channels is no such number");
   TranscriptionOptions options;
+  SPECINFER_RETURN_IF_ERROR(ReadChoice(known, &options));
   SPECINFER_ASSIGN_OR_RETURN(options.urgency, ReadUrgency(known.urgency));
   if (known.sample_rate != 0)
     options.format.sample_rate = static_cast<int>(known.sample_rate);

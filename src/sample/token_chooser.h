@@ -27,7 +27,7 @@ class TokenChooser {
   virtual ~TokenChooser() = default;
 
   // The most questions about one node.
-  static constexpr int32_t kMaxQuestions = 2;
+  static constexpr int32_t kMaxQuestions = 3;
 
   // Adds the questions about a node to `queries`. Where their answers go stays
   // where it is until the pass is over.

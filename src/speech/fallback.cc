@@ -32,7 +32,9 @@ Verdict Judge(const FallbackOptions& options, const DecodedWindow& window) {
 
 Fallback::Fallback(FallbackOptions options) : options_(std::move(options)) {}
 
-void Fallback::Begin() {
+void Fallback::Begin(int32_t best_of) {
+  best_of_ = best_of;
+  candidate_ = 0;
   num_tries_ = 0;
   is_settled_ = false;
 }
@@ -44,16 +46,26 @@ std::optional<float> Fallback::NextTemperature() const {
 }
 
 void Fallback::Add(const DecodedWindow& window) {
-  is_settled_ = Judge(options_, window) != Verdict::kTryAgain;
+  const int32_t num_candidates = window.temperature > 0.0f ? best_of_ : 1;
+  if (num_candidates <= 1) return AddTry(window);
+  if (candidate_ == 0 || IsBetter(window, best_candidate_))
+    best_candidate_ = window;
+  if (++candidate_ < num_candidates) return;
+  candidate_ = 0;
+  AddTry(best_candidate_);
+}
+
+bool Fallback::IsBetter(const DecodedWindow& window,
+                        const DecodedWindow& than) const {
   const bool is_repetitive = IsRepetitive(options_, window);
-  const bool is_better =
-      is_repetitive == best_is_repetitive_
-          ? window.average_log_probability > best_.average_log_probability
-          : best_is_repetitive_;
-  if (num_tries_ == 0 || is_settled_ || is_better) {
-    best_ = window;
-    best_is_repetitive_ = is_repetitive;
-  }
+  return is_repetitive == IsRepetitive(options_, than)
+             ? window.average_log_probability > than.average_log_probability
+             : !is_repetitive;
+}
+
+void Fallback::AddTry(const DecodedWindow& window) {
+  is_settled_ = Judge(options_, window) != Verdict::kTryAgain;
+  if (num_tries_ == 0 || is_settled_ || IsBetter(window, best_)) best_ = window;
   best_.temperature = window.temperature;
   ++num_tries_;
 }

@@ -38,20 +38,31 @@ struct DecodedWindow {
 
 enum class Verdict : uint8_t { kAccept, kTryAgain, kSilence };
 
+// What candidate `index` of a try draws with, in place of its window's stream,
+// which is below 2^32 (a frame): candidates and windows all draw differently.
+inline uint64_t CandidateStream(uint64_t window_stream, int32_t index) {
+  return window_stream + (static_cast<uint64_t>(index) << 32);
+}
+
 // Of one decoding, with the next temperature in mind. Silence is accepted here,
 // not tried again.
 Verdict Judge(const FallbackOptions& options, const DecodedWindow& window);
 
 // The tries of one window. Ask for a temperature, decode, Add; then the result.
-// Copies tokens into memory that it keeps for the next window.
+// At temperatures above 0 several candidates are sampled, and the best is the
+// try. Copies tokens into memory that it keeps for the next window.
 class Fallback {
  public:
   // REQUIRES: there is a temperature.
   explicit Fallback(FallbackOptions options);
 
-  void Begin();  // another window
+  // Another window. `best_of`: candidates of each try that samples.
+  void Begin(int32_t best_of);
   // What to decode with; nullopt: no more tries.
   std::optional<float> NextTemperature() const;
+  // Which candidate of that temperature comes next; 0: the last one was added,
+  // or none.
+  int32_t candidate() const { return candidate_; }
   void Add(const DecodedWindow& window);
 
   // What the window is: the try that was accepted; else, of the tries that are
@@ -68,10 +79,16 @@ class Fallback {
   }
 
  private:
+  // Whether one is repetitive counts more than how likely they are.
+  bool IsBetter(const DecodedWindow& window, const DecodedWindow& than) const;
+  void AddTry(const DecodedWindow& window);
+
   const FallbackOptions options_;
+  int32_t best_of_ = 1;
+  int32_t candidate_ = 0;
+  DecodedWindow best_candidate_;
   size_t num_tries_ = 0;
   bool is_settled_ = false;
-  bool best_is_repetitive_ = false;
   DecodedWindow best_;
 };
 

@@ -32,6 +32,10 @@ absl::StatusOr<std::unique_ptr<LiveWindow>> LiveWindow::Create(
       model.tokenizer(), options.initial_prompt, &window->previous_));
   SPECINFER_RETURN_IF_ERROR(AppendPromptText(
       model.tokenizer(), options.hotwords, &window->hotwords_));
+  SPECINFER_ASSIGN_OR_RETURN(
+      window->hotword_bias_,
+      MakeHotwordBias(decoder.tokens(), model.tokenizer(), options.hotwords,
+                      options.hotword_bias));
   window->frames_.resize(
       static_cast<size_t>(decoder.max_frames()) *
       static_cast<size_t>(model.architecture().encoder.mel_bins));
@@ -153,11 +157,16 @@ void LiveWindow::MakeRequest() {
   request_.prompt = {.language = language_.token,
                      .task = options_.task,
                      .previous = previous_,
-                     .hotwords = hotwords_,
                      .sampled = sampled_};
   request_.expected = expected;
   request_.strategy = options_.strategy;
   request_.seed = options_.seed;
+  request_.best_of = options_.best_of;
+  if (hotword_bias_.has_value()) {
+    request_.hotwords = &*hotword_bias_;
+  } else {
+    request_.prompt.hotwords = hotwords_;
+  }
   request_.stream = static_cast<uint64_t>(window_.first_frame);
   if (is_final_) return;
   const int64_t num_frames =

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/types/span.h"
 
 #include "src/speech/agreed_text.h"
+#include "src/speech/hotword_bias.h"
 #include "src/speech/live_sound.h"
 #include "src/speech/spoken_language.h"
 #include "src/speech/transcript.h"
@@ -25,6 +27,8 @@ struct LiveTextOptions {
   SpeechTask task = SpeechTask::kTranscribe;
   std::string initial_prompt;
   std::string hotwords;
+  float hotword_bias = 0.0f;
+  int32_t best_of = 1;
   uint64_t seed = 1;
   bool has_word_times = false;  // of final texts
   // What was heard last is expected of the next text, unless this is kOff.
@@ -94,6 +98,7 @@ class LiveWindow {
   const LiveTextOptions options_;
   SpokenLanguage language_;
   std::vector<Token> hotwords_, previous_;
+  std::optional<HotwordBias> hotword_bias_;
 
   int64_t begin_ = 0;
   std::vector<Token> carried_;  // text and timestamps

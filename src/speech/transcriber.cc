@@ -47,14 +47,22 @@ absl::Status Transcriber::Begin(absl::Span<const float> samples,
       AppendPromptText(tokenizer, options.initial_prompt, &previous_));
   SPECINFER_RETURN_IF_ERROR(
       AppendPromptText(tokenizer, options.hotwords, &hotwords_));
+  SPECINFER_ASSIGN_OR_RETURN(
+      hotword_bias_, MakeHotwordBias(decoder_->tokens(), tokenizer,
+                                     options.hotwords, options.hotword_bias));
   has_word_times_ = options.has_word_times;
   last_speech_end_ = 0.0;
   request_ = {};
   request_.prompt.task = options.task;
   request_.prompt.has_timestamps = options.has_timestamps;
-  request_.prompt.hotwords = hotwords_;
   request_.strategy = options.strategy;
   request_.seed = options.seed;
+  request_.best_of = options.best_of;
+  if (hotword_bias_.has_value()) {
+    request_.hotwords = &*hotword_bias_;
+  } else {
+    request_.prompt.hotwords = hotwords_;
+  }
   expected_.clear();
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/types/span.h"
 
 #include "src/session/model.h"
+#include "src/speech/hotword_bias.h"
 #include "src/speech/languages.h"
 #include "src/speech/resampler.h"
 #include "src/speech/speech_frames.h"
@@ -39,8 +41,15 @@ struct TranscriptionOptions {
   // What was said before prompts each window. It helps names and style, and
   // carries mistakes along.
   bool uses_previous_text = false;
-  std::string initial_prompt;           // as if said before
-  std::string hotwords;                 // words to expect
+  std::string initial_prompt;  // as if said before
+  std::string hotwords;        // words to expect
+  // Logits added to tokens that begin or continue a hotword (HotwordBias). 0:
+  // hotwords prompt each window instead. Not both: a prompt makes its words so
+  // likely that little more makes a model say them again and again, and it
+  // changes the style of all others.
+  float hotword_bias = 0.0f;
+  // Candidates of each try above temperature 0; the best is kept.
+  int32_t best_of = 1;
   Strategy strategy = Strategy::kAuto;  // of guessing; the text is the same
   uint64_t seed = 1;
   Urgency urgency = Urgency::kOrdinary;  // of all passes
@@ -124,6 +133,7 @@ class Transcriber {
   std::vector<Token> previous_, hotwords_;
   size_t previous_start_ = 0;    // of what prompts the next window
   std::vector<Token> expected_;  // of the next window
+  std::optional<HotwordBias> hotword_bias_;
   WindowRequest request_;
   bool has_word_times_ = false;
   double last_speech_end_ = 0.0;  // seconds; 0: nothing was said

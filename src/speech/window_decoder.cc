@@ -173,7 +173,7 @@ absl::Status WindowDecoder::Advance(const WindowRequest& request,
     EndTry();
     fallback_.Add(decoded_);
     stage_ = Stage::kBetweenTries;
-    if (request.tries_once) break;
+    if (request.tries_once && fallback_.candidate() == 0) break;
   }
   return absl::OkStatus();
 }
@@ -192,7 +192,7 @@ absl::Status WindowDecoder::BeginWindow(const WindowRequest& request) {
   prompt_ = MakeSpeechPrompt(tokens_, request.prompt,
                              model_->architecture().max_context);
   sequence_->Truncate(0);
-  fallback_.Begin();
+  fallback_.Begin(request.best_of);
   return drafters_->BeginText(request.expected, request.strategy);
 }
 
@@ -244,12 +244,15 @@ void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {
                MaxSampledTokens(prompt_, model_->architecture().max_context));
   const TimestampRules& rules =
       request.prompt.has_timestamps ? rules_ : plain_rules_;
-  const SpeechSampling sampling = {.temperature = temperature,
-                                   .seed = request.seed,
-                                   .stream = request.stream};
+  const SpeechSampling sampling = {
+      .temperature = temperature,
+      .seed = request.seed,
+      .stream = CandidateStream(request.stream, fallback_.candidate())};
   sequence_->Truncate(static_cast<int32_t>(prompt_.tokens.size()) - 1);
   text_.assign(prompt_.tokens.begin(), prompt_.tokens.end());
-  chooser_.Begin(rules, rules.Begin(prompt_), sampling);
+  chooser_.Begin(rules, rules.Begin(prompt_), sampling, request.hotwords,
+                 absl::MakeConstSpan(prompt_.tokens)
+                     .last(static_cast<size_t>(prompt_.num_prefix)));
   guard_.Begin();
   decoded_.tokens.assign(prompt_.tokens.end() - prompt_.num_prefix,
                          prompt_.tokens.end());
@@ -259,7 +262,7 @@ void WindowDecoder::BeginTry(const WindowRequest& request, float temperature) {
   num_sampled_ = 0;
   lane_.speculation = drafters_->BeginTry({.temperature = temperature,
                                            .seed = request.seed,
-                                           .stream = request.stream});
+                                           .stream = sampling.stream});
 }
 
 absl::Status WindowDecoder::RunTry(const PassControl& control) {
@@ -298,7 +301,11 @@ void WindowDecoder::EndTry() {
 void WindowDecoder::TakeTokens(const Walk& walk) {
   for (size_t i = 0; i < walk.tokens.size(); ++i) {
     const Token token = walk.tokens[i];
-    chooser_.Accept(walk.nodes[i], token);
+    size_t num_kept = 0;
+    if (chooser_.Accept(walk.nodes[i], token, &num_kept)) {
+      GoBack(num_kept);
+      return;
+    }
     ++num_sampled_;
     if (token == tokens_.end_of_text()) {
       has_ended_ = true;
@@ -312,6 +319,18 @@ void WindowDecoder::TakeTokens(const Walk& walk) {
       return;
     }
   }
+}
+
+void WindowDecoder::GoBack(size_t num_kept) {
+  text_.resize(num_kept);
+  sequence_->Truncate(static_cast<int32_t>(num_kept) - 1);
+  if (lane_.speculation != nullptr) lane_.speculation->Rollback(num_kept);
+  const size_t num_sampled = num_kept - prompt_.tokens.size();
+  num_sampled_ = static_cast<int32_t>(num_sampled);
+  decoded_.tokens.resize(static_cast<size_t>(prompt_.num_prefix) + num_sampled);
+  guard_.Begin();
+  for (const Token token : absl::MakeConstSpan(text_).last(num_sampled))
+    guard_.Append(token);
 }
 
 }  // namespace specinfer

@@ -16,6 +16,7 @@
 #include "src/session/model.h"
 #include "src/speculate/planner.h"
 #include "src/speech/fallback.h"
+#include "src/speech/hotword_bias.h"
 #include "src/speech/repetition_guard.h"
 #include "src/speech/speech_chooser.h"
 #include "src/speech/speech_drafters.h"
@@ -32,7 +33,12 @@ struct WindowRequest {
   absl::Span<const Token> expected;
   Strategy strategy = Strategy::kAuto;
   uint64_t seed = 1;
-  uint64_t stream = 0;  // of the window
+  uint64_t stream = 0;  // of the window, as CandidateStream has it
+  // Of each try above temperature 0: how many candidates, of which the best is
+  // kept (Fallback).
+  int32_t best_of = 1;
+  // Gets bonuses in the text; null: none.
+  const HotwordBias* hotwords = nullptr;
   // Whatever comes of it, there is no try at a higher temperature.
   bool tries_once = false;
   // Of sampled tokens; as many as there is room for, at most.
@@ -120,6 +126,8 @@ class WindowDecoder {
   absl::Status RunTry(const PassControl& control);
   void EndTry();
   void TakeTokens(const Walk& walk);
+  // To the first tokens of the text.
+  void GoBack(size_t num_kept);
 
   const std::shared_ptr<const Model> model_;
   const SpeechTokens tokens_;

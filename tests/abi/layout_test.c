@@ -280,7 +280,7 @@ FIELD(specinfer_pass_time, is_kept, 4);
 FIELD(specinfer_pass_time, num_passes, 8);
 FIELD(specinfer_pass_time, seconds, 16);
 
-SIZE(specinfer_transcription_config, 96);
+SIZE(specinfer_transcription_config, 104);
 FIELD(specinfer_transcription_config, struct_size, 0);
 FIELD(specinfer_transcription_config, flags, 4);
 FIELD(specinfer_transcription_config, sample_rate, 8);
@@ -296,6 +296,8 @@ FIELD(specinfer_transcription_config, progress, 72);
 FIELD(specinfer_transcription_config, progress_user_data, 80);
 FIELD(specinfer_transcription_config, urgency, 88);
 FIELD(specinfer_transcription_config, strategy, 92);
+FIELD(specinfer_transcription_config, hotword_bias, 96);
+FIELD(specinfer_transcription_config, best_of, 100);
 
 SIZE(specinfer_transcription, 64);
 FIELD(specinfer_transcription, struct_size, 0);

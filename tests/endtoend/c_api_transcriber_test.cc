@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -314,6 +315,11 @@ TEST_F(CApiTranscriber, RefusesWrongConfigs) {
   refuses([](auto& config) { config.urgency = 3; }, "urgency");
   refuses([](auto& config) { config.urgency = -1; }, "urgency");
   refuses([](auto& config) { config.strategy = 6; }, "strategy");
+  refuses([](auto& config) { config.hotword_bias = -1.0f; }, "hotword_bias");
+  refuses([](auto& config) { config.hotword_bias = 20.5f; }, "hotword_bias");
+  refuses([](auto& config) { config.hotword_bias = std::nanf(""); },
+          "hotword_bias");
+  refuses([](auto& config) { config.best_of = 65; }, "best_of");
   refuses([](auto& config) { config.language_length = 2; }, "language");
   refuses([](auto& config) { config.initial_prompt_length = 2; },
           "initial_prompt");
@@ -324,6 +330,26 @@ TEST_F(CApiTranscriber, RefusesWrongConfigs) {
         config.language_length = 7;
       },
       "klingon");
+}
+
+TEST_F(CApiTranscriber, HearsHotwordsWhereTheyNearlyAre) {
+  ASSERT_OK(Transcribe(nullptr));
+  const std::string plain = Text();
+  const auto hear = [&](const char* hotwords, float bias) {
+    config_.hotwords = hotwords;
+    config_.hotwords_length = std::strlen(hotwords);
+    config_.hotword_bias = bias;
+    EXPECT_OK(Transcribe(&config_));
+    return Text();
+  };
+  EXPECT_EQ(hear("Kubernetes, Siobhan, Wojciech", SPECINFER_HOTWORD_BIAS),
+            plain);
+  EXPECT_NE(hear("Amerikans", 15.0f).find(" Amerikans"), std::string::npos);
+  EXPECT_EQ(hear("", 15.0f), plain);
+  // A program of the time before neither field was there.
+  config_.struct_size = offsetof(specinfer_transcription_config, hotword_bias);
+  config_.best_of = 1000;
+  EXPECT_EQ(hear("", 15.0f), plain);
 }
 
 TEST_F(CApiTranscriber, RefusesSegmentsThatDoNotExist) {

@@ -37,7 +37,7 @@ TEST(Fallback, DecidesAsFasterWhisperDoes) {
     bool is_silence = false, resets = false;
     fields >> bar >> num_tries >> taken >> temperature >> is_silence >> resets;
 
-    fallback.Begin();
+    fallback.Begin(1);
     size_t made = 0;
     while (const auto next = fallback.NextTemperature()) {
       tries[made].temperature = *next;
@@ -54,6 +54,38 @@ TEST(Fallback, DecidesAsFasterWhisperDoes) {
   EXPECT_EQ(num_cases, 300);
 }
 
+// Of each try above temperature 0 the likeliest candidate that does not repeat
+// itself is what is judged.
+TEST(Fallback, JudgesTheBestOfSeveral) {
+  Fallback fallback({.temperatures = {0.0f, 0.5f, 1.0f}});
+  const auto add = [&](float log_probability, float compression_ratio,
+                       int32_t candidate, float temperature) {
+    const auto next = fallback.NextTemperature();
+    ASSERT_TRUE(next.has_value());
+    EXPECT_EQ(*next, temperature);
+    EXPECT_EQ(fallback.candidate(), candidate);
+    fallback.Add({.temperature = *next,
+                  .average_log_probability = log_probability,
+                  .compression_ratio = compression_ratio});
+  };
+  fallback.Begin(3);
+  add(-2.0f, 1.0f, 0, 0.0f);  // there is but one likeliest text
+  add(-1.5f, 1.0f, 0, 0.5f);
+  add(-1.2f, 1.0f, 1, 0.5f);
+  add(-0.1f, 9.0f, 2, 0.5f);
+  EXPECT_FLOAT_EQ(fallback.result().average_log_probability, -1.2f);
+  add(-0.2f, 9.0f, 0, 1.0f);
+  add(-0.9f, 1.0f, 1, 1.0f);
+  add(-0.95f, 1.0f, 2, 1.0f);
+  EXPECT_FALSE(fallback.NextTemperature().has_value());
+  EXPECT_FLOAT_EQ(fallback.result().average_log_probability, -0.9f);
+  EXPECT_TRUE(fallback.ResetsPrompt());
+
+  fallback.Begin(3);
+  add(-0.5f, 1.0f, 0, 0.0f);
+  EXPECT_FALSE(fallback.NextTemperature().has_value());
+}
+
 TEST(Fallback, ThresholdsThatAreAbsentDoNotApply) {
   const FallbackOptions options{.max_compression_ratio = std::nullopt,
                                 .min_log_probability = std::nullopt,
@@ -64,7 +96,7 @@ TEST(Fallback, ThresholdsThatAreAbsentDoNotApply) {
 
   EXPECT_EQ(Judge(options, window), Verdict::kAccept);
   Fallback fallback(options);
-  fallback.Begin();
+  fallback.Begin(1);
   fallback.Add(window);
   EXPECT_FALSE(fallback.NextTemperature().has_value());
   EXPECT_FALSE(fallback.IsSilence());
@@ -72,7 +104,7 @@ TEST(Fallback, ThresholdsThatAreAbsentDoNotApply) {
 
 TEST(Fallback, SilenceWithoutALogProbabilityIsByNoSpeechAlone) {
   Fallback fallback({.min_log_probability = std::nullopt});
-  fallback.Begin();
+  fallback.Begin(1);
   fallback.Add(
       {.average_log_probability = -0.1f, .no_speech_probability = 0.7f});
 
@@ -89,7 +121,7 @@ TEST(Fallback, ALoopIsTriedAgain) {
 
 TEST(Fallback, OneTemperatureIsOneTry) {
   Fallback fallback({.temperatures = {0.0f}});
-  fallback.Begin();
+  fallback.Begin(1);
   ASSERT_EQ(fallback.NextTemperature(), 0.0f);
   fallback.Add({.average_log_probability = -5.0f});
 

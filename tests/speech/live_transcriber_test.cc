@@ -351,6 +351,8 @@ class RealLiveTest : public ::testing::Test {
     LiveOptions options;
     options.sound.voice = voice_;
     options.sound.segmenter.padding_seconds = padding_seconds;
+    options.text.hotwords = hotwords_;
+    options.text.hotword_bias = 12.0f;
     auto live = LiveTranscriber::Create(*decoder_, options);
     EXPECT_TRUE(live.ok()) << live.status();
     return *std::move(live);
@@ -359,7 +361,18 @@ class RealLiveTest : public ::testing::Test {
   std::shared_ptr<const Model> model_;
   std::shared_ptr<const VoiceNetwork> voice_;
   std::unique_ptr<WindowDecoder> decoder_;
+  std::string hotwords_;
 };
+
+TEST_F(RealLiveTest, HearsHotwordsWhereTheyNearlyAre) {
+  const std::vector<float> samples = ReadRecording("clips/jfk.wav");
+  if (samples.empty()) GTEST_SKIP() << "no clips/jfk.wav";
+  hotwords_ = "Amerikans";
+  const Heard heard = Listen(*Make(), samples, 1600);
+  ExpectOrder(heard);
+  EXPECT_NE(heard.FinalText().find(" Amerikans"), std::string::npos)
+      << heard.FinalText();
+}
 
 TEST_F(RealLiveTest, HearsASpeech) {
   std::vector<float> samples = ReadRecording("clips/jfk.wav");

@@ -1,5 +1,6 @@
 #include "src/speech/transcriber.h"
 
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <memory>
@@ -74,6 +75,54 @@ TEST(TranscriberTest, TimesWordsAsFasterWhisper) {
       EXPECT_EQ(words[i].text, expected[0].get<std::string>());
       EXPECT_NEAR(words[i].start, expected[1].get<double>(), 0.041)
           << words[i].text;
+    }
+  }
+}
+
+std::string Hear(Transcriber& transcriber, const std::string& clip,
+                 const std::string& hotwords, float bias) {
+  TranscriptionOptions options;
+  options.language = "en";
+  options.hotwords = hotwords;
+  options.hotword_bias = bias;
+  const auto result = transcriber.Transcribe(ReadRecording(clip), options);
+  EXPECT_TRUE(result.ok()) << result.status();
+  std::string text;
+  for (const Segment& segment : result->segments) text += segment.text;
+  return text;
+}
+
+// A game of cards, in which "clubs" sounds like "cloves".
+TEST(TranscriberTest, HearsTheWordsOfAGame) {
+  const std::shared_ptr<const Model> model = LoadSpeechModel("whisper-base");
+  if (ReadRecording("clips/cards-001.wav").empty() || model == nullptr)
+    GTEST_SKIP() << "no clips/cards-001.wav or no whisper-base";
+  const auto transcriber = Transcriber::Create(model, {});
+  ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+  const char* clip = "clips/cards-001.wav";
+  EXPECT_EQ(Hear(**transcriber, clip, "", 3.0f), " 10 of cloves.");
+  EXPECT_EQ(Hear(**transcriber, clip, "clubs, spades, hearts, diamonds", 3.0f),
+            " 10 of clubs.");
+}
+
+TEST(TranscriberTest, HearsNoHotwordsThatNobodySays) {
+  constexpr char kNames[] =
+      "Kubernetes, Nguyen, Siobhan, Xanthe, Aaron, Theodore, Katherine, "
+      "Wojciech, Daenerys, Grafana, PostgreSQL, Zelda, Elrond, Anakin, "
+      "Haskell, Terraform, Bj\u00F6rk, Eowyn, Hermione, Ivanov";
+  if (ReadRecording("clips/jfk.wav").empty()) GTEST_SKIP() << "no clips";
+  for (const char* name : {"whisper-base", "whisper-tiny.en"}) {
+    const std::shared_ptr<const Model> model = LoadSpeechModel(name);
+    if (model == nullptr) GTEST_SKIP() << "no " << name;
+    const auto transcriber = Transcriber::Create(model, {});
+    ASSERT_TRUE(transcriber.ok()) << transcriber.status();
+    for (const auto& entry : std::filesystem::directory_iterator(
+             std::string(SPECINFER_DATA) + "/clips")) {
+      if (entry.path().extension() != ".wav") continue;
+      const std::string clip = "clips/" + entry.path().filename().string();
+      EXPECT_EQ(Hear(**transcriber, clip, kNames, 3.0f),
+                Hear(**transcriber, clip, "", 3.0f))
+          << clip << " by " << name;
     }
   }
 }

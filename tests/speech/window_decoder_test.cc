@@ -3,6 +3,7 @@
 
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -35,10 +36,11 @@ class WindowDecoderTest : public ::testing::Test {
   }
 
   static std::unique_ptr<WindowDecoder> MakeDecoder(
-      std::shared_ptr<const Model> model) {
+      std::shared_ptr<const Model> model,
+      std::vector<float> temperatures = {0.0f, 0.7f}) {
     const std::vector<float> frames = MakeFrames(*model->engine().memory);
     FallbackOptions fallback;
-    fallback.temperatures = {0.0f, 0.7f};
+    fallback.temperatures = std::move(temperatures);
     auto decoder = WindowDecoder::Create(std::move(model), fallback, {});
     EXPECT_TRUE(decoder.ok()) << decoder.status();
     EXPECT_TRUE((*decoder)->Encode(frames, {}).ok());
@@ -169,6 +171,110 @@ TEST_F(WindowDecoderTest, ReadsALongPromptInSlices) {
   const Said whole = Decode(*decoder, request);
   EXPECT_NE(whole, Decode(*decoder, {}));
   EXPECT_EQ(DecodeInSlices(*decoder, request), whole);
+}
+
+// Letters, so that some are whole at once, and pairs that break.
+HotwordBias TinyHotwords(const WindowDecoder& decoder) {
+  std::string hotwords;
+  for (char first = 'a'; first <= 'z'; ++first) {
+    hotwords += std::string(1, first) + ",";
+    for (const char* end : {"xq", "ee", "r", "\xC3\xA9\xC3"})
+      hotwords += first + std::string(end) + ",";
+  }
+  auto bias = HotwordBias::Create(decoder.tokens(), decoder.model().tokenizer(),
+                                  hotwords, 3.0f);
+  EXPECT_TRUE(bias.ok()) << bias.status();
+  return *std::move(bias);
+}
+
+TEST_F(WindowDecoderTest, HearsHotwordsTheSameWhateverIsExpectedAndInSlices) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper("cpu", 2), {0.0f, 0.8f});
+  const HotwordBias hotwords = TinyHotwords(*decoder);
+  const std::vector<Token> previous = {72, 101, 108, 108, 111};
+  int num_changed = 0;
+  int64_t num_taken_back = 0;
+  for (const bool has_timestamps : {true, false}) {
+    for (uint64_t seed = 1; seed <= 4; ++seed) {
+      WindowRequest request;
+      request.seed = seed;
+      request.prompt.has_timestamps = has_timestamps;
+      if (seed % 2 == 0) request.prompt.previous = previous;
+      const Said plain = Decode(*decoder, request);
+      request.hotwords = &hotwords;
+      const int64_t first_round = decoder->times().num_rounds;
+      const int64_t first_token = decoder->times().num_tokens;
+      const Said said = Decode(*decoder, request);
+      num_changed += said.tokens != plain.tokens;
+      num_taken_back += decoder->times().num_rounds - first_round -
+                        (decoder->times().num_tokens - first_token);
+
+      std::vector<Token> wrong = said.tokens;
+      for (size_t i = 2; i < wrong.size(); i += 5) wrong[i] = 65;
+      EXPECT_EQ(DecodeInSlices(*decoder, request), said);
+      for (const std::vector<Token>& expected :
+           {said.tokens, plain.tokens, wrong}) {
+        request.expected = expected;
+        EXPECT_EQ(Decode(*decoder, request), said);
+        EXPECT_EQ(DecodeInSlices(*decoder, request), said);
+      }
+    }
+  }
+  EXPECT_GT(num_changed, 3);
+  EXPECT_GT(num_taken_back, 3);
+}
+
+// Hotwords that are said change nothing, nor does a bonus of next to nothing.
+TEST_F(WindowDecoderTest, HotwordsThatMakeNoDifferenceMakeNone) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper());
+  const Said plain = Decode(*decoder, {});
+  const auto hotwords = HotwordBias::Create(
+      decoder->tokens(), decoder->model().tokenizer(), "x y z", 1e-6f);
+  ASSERT_TRUE(hotwords.ok());
+  EXPECT_EQ(Decode(*decoder, {.hotwords = &*hotwords}), plain);
+}
+
+TEST_F(WindowDecoderTest, KeepsTheBestOfSeveral) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper(), {0.7f});
+  int num_changes = 0;
+  for (const bool has_hotwords : {false, true}) {
+    const HotwordBias hotwords = TinyHotwords(*decoder);
+    WindowRequest request;
+    request.stream = 7;
+    if (has_hotwords) request.hotwords = &hotwords;
+    std::vector<Said> singles;
+    for (int32_t i = 0; i < 5; ++i) {
+      request.stream = CandidateStream(7, i);
+      singles.push_back(Decode(*decoder, request));
+      for (int32_t j = 0; j < i; ++j) EXPECT_NE(singles[i], singles[j]);
+    }
+    request.stream = 7;
+    Said best = singles[0];
+    for (int32_t n = 1; n <= 5; ++n) {
+      const Said& last = singles[static_cast<size_t>(n - 1)];
+      if (last.average_log_probability > best.average_log_probability) {
+        best = last;
+        ++num_changes;
+      }
+      request.best_of = n;
+      EXPECT_EQ(Decode(*decoder, request), best) << n;
+      EXPECT_EQ(DecodeInSlices(*decoder, request), best) << n;
+      EXPECT_GT(num_slices_, 10 * n);
+      request.expected = singles[0].tokens;
+      EXPECT_EQ(Decode(*decoder, request), best) << n;
+      request.expected = {};
+    }
+  }
+  EXPECT_GT(num_changes, 1);
+}
+
+// There is one likeliest text.
+TEST_F(WindowDecoderTest, DrawsOnceAtTemperatureZero) {
+  const auto decoder = MakeDecoder(LoadTinyWhisper(), {0.0f});
+  const int64_t first_round = decoder->times().num_rounds;
+  const Said said = Decode(*decoder, {});
+  const int64_t num_rounds = decoder->times().num_rounds - first_round;
+  EXPECT_EQ(Decode(*decoder, {.best_of = 5}), said);
+  EXPECT_EQ(decoder->times().num_rounds, first_round + 2 * num_rounds);
 }
 
 TEST_F(WindowDecoderTest, HearsTheSameInSlices) {

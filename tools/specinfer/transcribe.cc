@@ -116,7 +116,16 @@ void AddTranscribe(CLI::App& app) {
   verb->add_option("--prompt", options->speech.initial_prompt,
                    "As if it had been said before: names, spelling, style");
   verb->add_option("--hotwords", options->speech.hotwords,
-                   "Words to expect anywhere");
+                   "Words to expect anywhere: phrases between commas, or "
+                   "words between blanks");
+  verb->add_option("--hotword-bias", options->speech.hotword_bias,
+                   "Logits for tokens that begin or continue a hotword; 0: "
+                   "hotwords prompt each window instead")
+      ->capture_default_str();
+  verb->add_option("--best-of", options->speech.best_of,
+                   "Texts that are sampled where one is tried again at a "
+                   "higher temperature; the likeliest is kept")
+      ->capture_default_str();
   verb->add_flag("--previous-text", options->speech.uses_previous_text,
                  "What was said prompts what follows: helps with names, and "
                  "carries mistakes along");

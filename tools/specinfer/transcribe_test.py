@@ -199,9 +199,19 @@ class Transcribe(unittest.TestCase):
         for options in (["--float"], ["--language", "english"], ["--previous-text", "--seed", 7], ["--threads", 1]):
             self.assertEqual(words(self.succeed(transcribe(SPEECH, *options))), SAID, options)
         # What was said before, and words to expect, set the style.
-        for option in ("--prompt", "--hotwords"):
-            text = self.succeed(transcribe(SPEECH, option, "all is written in lower case, no points, my fellow americans"))
-            self.assertTrue(text.startswith("and so my fellow americans"), (option, text))
+        style = "all is written in lower case, no points, my fellow americans"
+        for options in (["--prompt", style], ["--hotwords", style, "--hotword-bias", 0]):
+            text = self.succeed(transcribe(SPEECH, *options))
+            self.assertTrue(text.startswith("and so my fellow americans"), (options, text))
+
+    @needs_model
+    def test_hotwords_are_heard_where_they_nearly_are(self):
+        plain = self.succeed(transcribe(SPEECH))
+        self.assertEqual(self.succeed(transcribe(SPEECH, "--hotwords", "Kubernetes, Siobhan, Wojciech")), plain)
+        self.assertIn("Amerikans", self.succeed(transcribe(SPEECH, "--hotwords", "Amerikans", "--hotword-bias", 15)))
+        self.assertEqual(words(self.succeed(transcribe(SPEECH, "--best-of", 3))), SAID)
+        for option, value in (("--hotword-bias", 21), ("--best-of", 65)):
+            self.assert_one_line_error(transcribe(SPEECH, option, value), option[2:].replace("-", "_"))
 
     @needs_model
     def test_unknown_languages_are_refused(self):

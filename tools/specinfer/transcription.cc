@@ -76,6 +76,8 @@ specinfer_transcription_config SpeechConfig(const SpeechOptions& options) {
   config.initial_prompt_length = options.initial_prompt.size();
   config.hotwords = options.hotwords.data();
   config.hotwords_length = options.hotwords.size();
+  config.hotword_bias = options.hotword_bias;
+  config.best_of = options.best_of;
   config.seed = options.seed;
   config.strategy = options.strategy;
   return config;

@@ -21,6 +21,8 @@ struct SpeechOptions {
   std::string language;  // empty: told by the sound
   std::string initial_prompt;
   std::string hotwords;
+  float hotword_bias = SPECINFER_HOTWORD_BIAS;
+  uint32_t best_of = 1;
   uint64_t seed = 0;
   bool translates = false;
   bool has_no_timestamps = false;
