@@ -103,8 +103,9 @@ inline void QuantizeTurned(const float* turned, const Q8Layout& layout,
     scales[b] = greatest / kGreatestCode * inverse_width;
     QuantizeFloats(x, kScaleDims,
                    greatest > 0.0f ? kGreatestCode / greatest : 0.0f, codes);
-    sums[b] = 0;
-    for (int i = 0; i < kScaleDims; ++i) sums[b] += codes[i];
+    int32_t sum = 0;  // not in memory, which bytes may share
+    for (int i = 0; i < kScaleDims; ++i) sum += codes[i];
+    sums[b] = sum;
   }
 }
 

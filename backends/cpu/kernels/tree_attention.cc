@@ -32,6 +32,7 @@ T* Take(uint8_t** bytes, int64_t count) {
 struct TileScratch {
   TileScratch(uint8_t* bytes, int64_t max_queries, int64_t head_dim) {
     out = Take<float*>(&bytes, max_queries);
+    values = Take<float>(&bytes, max_queries * head_dim);
     first_lane = Take<int>(&bytes, max_queries);
     last_lane = Take<int>(&bytes, max_queries);
     maximum = Take<float>(&bytes, max_queries);
@@ -55,7 +56,9 @@ struct TileScratch {
     end = bytes;
   }
 
-  float** out;
+  float** out;  // a query's in `values`
+  float*
+      values;  // sums, together: rows of `out` may share few lines of a cache
   int* first_lane;
   int* last_lane;
   float* maximum;
@@ -227,7 +230,7 @@ void BeginTile(const Tile& tile) {
       for (int d = 0; d < head_dim; ++d)
         s.columns[d * num_queries + query] = values[d];
     }
-    s.out[query] = Floats(tile.args->out) + row_head * head_dim;
+    s.out[query] = s.values + int64_t{query} * head_dim;
     if (tile.range.is_first) {
       s.maximum[query] = -std::numeric_limits<float>::infinity();
       s.sum[query] = 0.0f;
@@ -235,17 +238,23 @@ void BeginTile(const Tile& tile) {
     } else {
       s.maximum[query] = tile.states[row_head].maximum;
       s.sum[query] = tile.states[row_head].sum;
+      std::copy_n(Floats(tile.args->out) + row_head * head_dim, head_dim,
+                  s.out[query]);
     }
   });
 }
 
 void EndTile(const Tile& tile) {
   const TileScratch& s = *tile.scratch;
+  const int head_dim = tile.args->head_dim;
   ForEachQuery(tile, [&](int query, int64_t row_head) {
     tile.states[row_head] = {s.maximum[query], s.sum[query]};
-    if (!tile.range.is_last) return;
-    for (int d = 0; d < tile.args->head_dim; ++d)
-      s.out[query][d] = s.out[query][d] / s.sum[query];
+    float* const out = Floats(tile.args->out) + row_head * head_dim;
+    if (!tile.range.is_last) {
+      std::copy_n(s.out[query], head_dim, out);
+      return;
+    }
+    for (int d = 0; d < head_dim; ++d) out[d] = s.out[query][d] / s.sum[query];
   });
 }
 

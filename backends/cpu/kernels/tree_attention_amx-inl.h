@@ -28,8 +28,8 @@ inline Ints16 LoadInts(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 
 // Any load that follows tile stores waits for one of them: the processor
 // compares the last 12 bits of addresses, and four tiles have them all. So a
-// step multiplies and stores many tiles, and the vectors of the step before
-// come after that.
+// step multiplies and stores many tiles, and then the vectors come. Two steps
+// at a time would hide the wait, but take twice the first cache.
 
 // Most tiles of sums of a step.
 inline constexpr int kStepTiles = 8;
@@ -216,23 +216,6 @@ inline void ScaleStep(const AttentionBlock& block, const Q8Page& page,
   }
 }
 
-// multiply(step, half) puts sums into one of two halves, work(step, half) turns
-// them into something.
-template <typename Step, typename Advance, typename Multiply, typename Work>
-inline void Pipeline(Step step, const Advance& advance,
-                     const Multiply& multiply, const Work& work) {
-  multiply(step, 0);
-  bool has_next = true;
-  for (int half = 0; has_next; half = 1 - half) {
-    const Step before = step;
-    has_next = advance(step);
-    if (has_next) multiply(step, 1 - half);
-    work(before, half);
-  }
-}
-
-inline constexpr int kHalfInts = kStepTiles * kTileInts;
-
 // Scores of all queries at `lanes`.
 template <class Tiles>
 inline void ScoreTiles(const AttentionBlock& block, const Q8Page& page,
@@ -240,21 +223,18 @@ inline void ScoreTiles(const AttentionBlock& block, const Q8Page& page,
   const KeySteps steps(block, lanes, page.layout.num_scales());
   const int lines_per_step = page.lines_per_step(block.num_queries, kTileRows);
   const int64_t stride = int64_t{page.layout.dims} * 2;
-  Pipeline(
-      steps.First(), [&](KeyStep& step) { return steps.Advance(step); },
-      [&](const KeyStep& step, int half) {
-        next.Fetch(lines_per_step * step.num_vectors);
-        MultiplyKeys<Tiles>(
-            block.queries.codes + step.first_query * stride + step.scale * 64,
-            stride,
-            page.head +
-                page.layout.key_quad(step.scale * (kScaleDims / 4), step.lane),
-            int64_t{page.layout.dims} * 16, step.num_vectors, step.num_scales,
-            sums + half * kHalfInts);
-      },
-      [&](const KeyStep& step, int half) {
-        ScaleStep(block, page, step, sums + half * kHalfInts);
-      });
+  KeyStep step = steps.First();
+  do {
+    next.Fetch(lines_per_step * step.num_vectors);
+    MultiplyKeys<Tiles>(
+        block.queries.codes + step.first_query * stride + step.scale * 64,
+        stride,
+        page.head +
+            page.layout.key_quad(step.scale * (kScaleDims / 4), step.lane),
+        int64_t{page.layout.dims} * 16, step.num_vectors, step.num_scales,
+        sums);
+    ScaleStep(block, page, step, sums);
+  } while (steps.Advance(step));
 }
 
 // The products of the weights of 16 queries, in registers 4 and 5, with values
@@ -318,36 +298,22 @@ template <class Tiles>
 inline void AddTiles(const AttentionBlock& block, const Q8Page& page,
                      int32_t* sums, NextPage& next) {
   const int lines_per_step = page.lines_per_step(block.num_queries, kTileRows);
-  const auto count_from = [&](int query) {
+  for (int query = 0; query < block.num_queries; query += kTileRows) {
     const int left = block.num_queries - query;
-    return left < kTileRows ? left : kTileRows;
-  };
-  Pipeline(
-      ValueStep{0, count_from(0), 0},
-      [&](ValueStep& step) {
-        step.dimension += kStepDims;
-        if (step.dimension < block.head_dim) return true;
-        step.first_query += kTileRows;
-        step = {step.first_query, count_from(step.first_query), 0};
-        return step.count > 0;
-      },
-      [&](const ValueStep& step, int half) {
-        if (step.dimension == 0) {
-          const uint8_t* weights =
-              block.queries.weight_codes + step.first_query * 2 * kBlockLanes;
-          Tiles::template Load<4>(weights, 2 * kBlockLanes);
-          Tiles::template Load<5>(weights + kBlockLanes, 2 * kBlockLanes);
-        }
-        const int left = page.layout.dims - step.dimension;
-        const int num_dims = left < kStepDims ? left : kStepDims;
-        next.Fetch(lines_per_step * num_dims / kScaleDims);
-        MultiplyValues<Tiles>(page.head + page.layout.value(step.dimension, 0),
-                              num_dims, sums + half * kHalfInts);
-      },
-      [&](const ValueStep& step, int half) {
-        TakeTiles(block, step, block.head_dim - step.dimension,
-                  sums + half * kHalfInts);
-      });
+    const uint8_t* weights =
+        block.queries.weight_codes + query * 2 * kBlockLanes;
+    Tiles::template Load<4>(weights, 2 * kBlockLanes);
+    Tiles::template Load<5>(weights + kBlockLanes, 2 * kBlockLanes);
+    for (int d = 0; d < block.head_dim; d += kStepDims) {
+      const int dims = page.layout.dims - d;
+      const int num_dims = dims < kStepDims ? dims : kStepDims;
+      next.Fetch(lines_per_step * num_dims / kScaleDims);
+      MultiplyValues<Tiles>(page.head + page.layout.value(d, 0), num_dims,
+                            sums);
+      TakeTiles(block, {query, left < kTileRows ? left : kTileRows, d},
+                block.head_dim - d, sums);
+    }
+  }
 }
 
 // As QuantizeQuery, but each 32 codes lie in 64 bytes, first or last, and the
