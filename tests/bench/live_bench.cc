@@ -1,6 +1,8 @@
 // Live speech at the pace of the recording: how late its texts come, how much
 // it computes, and how far the text is from that of the recording as a whole;
 // alone, then beside a session that generates without pause in the same engine.
+// Then what it costs to decode again what was heard before, with the text heard
+// last as the draft and without, at a pace that computing sets.
 //
 // usage: live_bench MODEL VOICE_ACTIVITY CHAT_MODEL SECONDS FILE...
 //        FILE...: audio at 16 kHz, one channel; joined in a random order, with
@@ -106,6 +108,77 @@ Figures Listen(specinfer_transcriber* transcriber,
   audio.join();
   Check(specinfer_transcriber_stop(transcriber));
   return figures;
+}
+
+// What decoding cost, of partial texts and of final ones.
+struct Decoding {
+  double seconds[2] = {};
+  uint64_t num_passes[2] = {};
+  std::string text;
+};
+
+// As Listen, but time stands still while there is nothing to do.
+Decoding Decode(specinfer_transcriber* transcriber,
+                const specinfer_transcription_config& config,
+                const std::vector<float>& samples) {
+  Decoding decoding;
+  Check(specinfer_transcriber_listen(transcriber, &config, nullptr));
+  double now = 0.0;
+  size_t num_pushed = 0;
+  specinfer_speech_event event = SPECINFER_SPEECH_EVENT_INIT;
+  while (event.kind != SPECINFER_SPEECH_DONE) {
+    const size_t num_spoken =
+        std::min(samples.size(), static_cast<size_t>(now * kRate));
+    if (num_pushed < num_spoken) {
+      size_t num_taken = 0;
+      Check(specinfer_transcriber_push(transcriber, &samples[num_pushed],
+                                       num_spoken - num_pushed, &num_taken));
+      num_pushed += num_taken;
+      if (num_pushed == samples.size())
+        Check(specinfer_transcriber_finish(transcriber));
+    }
+    const Stopwatch step;
+    Check(specinfer_transcriber_step(transcriber, 0, &event));
+    now += 1e-3 * step.Milliseconds();
+    if (event.kind == SPECINFER_SPEECH_NOTHING) now += 0.01;
+    const bool is_final = event.kind == SPECINFER_SPEECH_FINAL;
+    if (!is_final && event.kind != SPECINFER_SPEECH_PARTIAL) continue;
+    decoding.seconds[is_final] += event.decode_seconds;
+    decoding.num_passes[is_final] += event.num_passes;
+    if (is_final) decoding.text.append(event.text, event.text_length);
+  }
+  Check(specinfer_transcriber_stop(transcriber));
+  return decoding;
+}
+
+// In turn, so that a machine that changes its speed is fair to both.
+void CompareDecoding(specinfer_transcriber* transcriber,
+                     specinfer_transcription_config config,
+                     const std::vector<float>& samples) {
+  constexpr int kRounds = 3;
+  std::vector<double> ratios[2];
+  for (int round = 0; round < kRounds; ++round) {
+    config.strategy = SPECINFER_STRATEGY_NGRAM;
+    const Decoding guessed = Decode(transcriber, config, samples);
+    config.strategy = SPECINFER_STRATEGY_OFF;
+    const Decoding plain = Decode(transcriber, config, samples);
+    for (const int is_final : {0, 1}) {
+      ratios[is_final].push_back(guessed.seconds[is_final] /
+                                 plain.seconds[is_final]);
+      std::printf(
+          "  %s texts: %.3f s and %llu passes, without guesses %.3f s "
+          "and %llu\n",
+          is_final ? "final" : "partial", guessed.seconds[is_final],
+          static_cast<unsigned long long>(guessed.num_passes[is_final]),
+          plain.seconds[is_final],
+          static_cast<unsigned long long>(plain.num_passes[is_final]));
+    }
+    if (guessed.text != plain.text) std::printf("  ANOTHER TEXT\n");
+  }
+  std::printf(
+      "decoding again, with guesses beside without: partial texts "
+      "%.2f, final ones %.2f\n",
+      Quantile(ratios[0], 0.5), Quantile(ratios[1], 0.5));
 }
 
 // A session that writes without pause while it lives.
@@ -215,6 +288,7 @@ void Run(const std::vector<std::string>& arguments) {
              speech);
   std::printf("peak memory %.1f MB\n",
               static_cast<double>(PeakMemoryBytes()) * 1e-6);
+  CompareDecoding(handle, config, samples);
   if (arguments[2] == "-") return;
   Figures beside;
   uint64_t num_tokens = 0;

@@ -56,9 +56,10 @@ struct TileScratch {
     end = bytes;
   }
 
-  float** out;  // a query's in `values`
-  float*
-      values;  // sums, together: rows of `out` may share few lines of a cache
+  // A query's sums in `values`, where they are together: rows of the result may
+  // share few lines of a cache.
+  float** out;
+  float* values;
   int* first_lane;
   int* last_lane;
   float* maximum;
