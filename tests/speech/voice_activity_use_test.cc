@@ -154,8 +154,8 @@ TEST_F(VoiceActivityUse, EndsWhereItIsTakenBack) {
 
   const Transcription after = Transcribe(samples);
 
-  EXPECT_GT(after.times.num_rounds, 0);
-  EXPECT_EQ(after.times.num_rounds, before.times.num_rounds);
+  EXPECT_GT(after.times.num_tokens, 0);
+  EXPECT_EQ(after.times.num_tokens, before.times.num_tokens);
   EXPECT_EQ(after.speech_seconds, 10.0);
 }
 

@@ -197,6 +197,7 @@ TEST_F(WindowDecoderTest, HearsHotwordsTheSameWhateverIsExpectedAndInSlices) {
     for (uint64_t seed = 1; seed <= 4; ++seed) {
       WindowRequest request;
       request.seed = seed;
+      request.strategy = Strategy::kOff;
       request.prompt.has_timestamps = has_timestamps;
       if (seed % 2 == 0) request.prompt.previous = previous;
       const Said plain = Decode(*decoder, request);
@@ -210,6 +211,7 @@ TEST_F(WindowDecoderTest, HearsHotwordsTheSameWhateverIsExpectedAndInSlices) {
 
       std::vector<Token> wrong = said.tokens;
       for (size_t i = 2; i < wrong.size(); i += 5) wrong[i] = 65;
+      request.strategy = Strategy::kAuto;
       EXPECT_EQ(DecodeInSlices(*decoder, request), said);
       for (const std::vector<Token>& expected :
            {said.tokens, plain.tokens, wrong}) {
@@ -271,9 +273,9 @@ TEST_F(WindowDecoderTest, KeepsTheBestOfSeveral) {
 TEST_F(WindowDecoderTest, DrawsOnceAtTemperatureZero) {
   const auto decoder = MakeDecoder(LoadTinyWhisper(), {0.0f});
   const int64_t first_round = decoder->times().num_rounds;
-  const Said said = Decode(*decoder, {});
+  const Said said = Decode(*decoder, {.strategy = Strategy::kOff});
   const int64_t num_rounds = decoder->times().num_rounds - first_round;
-  EXPECT_EQ(Decode(*decoder, {.best_of = 5}), said);
+  EXPECT_EQ(Decode(*decoder, {.strategy = Strategy::kOff, .best_of = 5}), said);
   EXPECT_EQ(decoder->times().num_rounds, first_round + 2 * num_rounds);
 }
 
