@@ -17,7 +17,9 @@ extern "C" {
 typedef struct specinfer_transcriber specinfer_transcriber;
 
 /* Takes the memory that transcribing needs, but for what grows with the length
- * of a recording: 32 KB for each of its seconds.
+ * of a recording: 32 KB for each of its seconds. It remembers the words of what
+ * it wrote down, about an hour of speech, to guess what is said again;
+ * nothing hands them out.
  * Errors: FAILED_PRECONDITION (no model of speech), RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_transcriber_create(
     const specinfer_model* model, specinfer_transcriber** out_transcriber);
@@ -39,7 +41,8 @@ SPECINFER_API specinfer_status specinfer_transcriber_use_voice_activity(
  * the text stays the same, and long recordings with large models take less
  * time. AUTO counts what the smaller one's encoder takes, and leaves it alone
  * where that does not pay. It stays alive as long as it is used; NULL: none, as
- * at first. On failure the last choice stays.
+ * at first. What was remembered to guess from is forgotten. On failure the last
+ * choice stays.
  * Errors: FAILED_PRECONDITION (no model of speech, of another engine, of other
  * tokens or another spectrogram), RESOURCE_EXHAUSTED. */
 SPECINFER_API specinfer_status specinfer_transcriber_use_draft_model(
@@ -81,8 +84,11 @@ typedef struct specinfer_transcription_config {
    * calling thread; non-zero cancels. May be NULL. */
   int32_t (*progress)(void* user_data, float fraction);
   void* progress_user_data;
-  int32_t urgency;  /* SPECINFER_URGENCY_… */
-  int32_t strategy; /* SPECINFER_STRATEGY_…; the text is the same with each */
+  int32_t urgency; /* SPECINFER_URGENCY_… */
+  /* SPECINFER_STRATEGY_…; the text is the same with each. DRAFT and TREE need
+   * specinfer_transcriber_use_draft_model. Live speech takes AUTO as NGRAM:
+   * what was heard last is seldom wrong for long. */
+  int32_t strategy;
   /* What hotwords do. 0: they prompt each window, which also changes the style
    * of all other words. More, up to 20: logits that tokens get which begin or
    * continue a hotword, where the model chooses among words: it writes the

@@ -21,9 +21,9 @@
 
 namespace specinfer {
 
-// What was expected of the window; what was said before in other words' company
-// (of this window, and of all that was learnt); the decoder's first layers, for
-// those who ask for them; a smaller model, where there is one.
+// What was expected of the window; what followed the same words before, in this
+// window and in all that was learnt; the decoder's first layers, for those who
+// ask for them; a smaller model, where there is one.
 // Not thread-safe.
 class SpeechDrafters {
  public:
