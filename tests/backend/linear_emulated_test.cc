@@ -30,7 +30,7 @@ class LinearEmulatedTest : public ::testing::TestWithParam<DType> {
                              int64_t step = 1) {
     const std::vector<float> bias = RandomFloats(weight.outputs, 5);
     std::vector<float> out(num_rows * weight.outputs, -1.0f);
-    LinearTile tile = rows.TileOf(weight, 0, num_rows);
+    LinearTile tile = rows.TileOf(weight, Isa::kAmx, 0, num_rows);
     for (tile.group = 0; tile.group < weight.num_groups(); tile.group += step) {
       tile.num_groups = std::min(step, weight.num_groups() - tile.group);
       tile.bias = bias.data() + tile.group * kGroupOutputs;

@@ -163,14 +163,14 @@ TEST_P(PackTest, AdoptsNothingOfAnotherSizeOrUnaligned) {
   EXPECT_EQ(adopt(16, 2, num_bytes), absl::StatusCode::kInvalidArgument);
 }
 
-// Q3_K's 6-bit scales become bytes, which is 3.6 %.
+// Q3_K's 6-bit scales become bytes in whole cache lines, which is 5.5 %.
 TEST_P(PackTest, GrowsByAtMostThreePercent) {
   const DTypeTraits& traits = GetDTypeTraits(GetParam());
   const double file_bytes =
       4096.0 * 2048.0 / traits.block_elements * traits.block_bytes;
 
   EXPECT_LE(PackedWeightBytes(GetParam(), 4096, 2048),
-            file_bytes * (GetParam() == DType::kQ3_K ? 1.037 : 1.03));
+            file_bytes * (GetParam() == DType::kQ3_K ? 1.055 : 1.03));
 }
 
 TEST_P(PackTest, RefusesARowThatIsNotWholeBlocks) {
@@ -218,22 +218,22 @@ struct LayoutHash {
   uint64_t hash;
 };
 constexpr LayoutHash kLayoutHashes[] = {
-    {DType::kF32, 0x6f694f1c337fb2a9},   {DType::kF16, 0x07b8628395009f01},
-    {DType::kBF16, 0x07b8628395009f01},  {DType::kQ4_0, 0x53ec4dae1c3a0fdc},
-    {DType::kQ4_1, 0x0f4880a9f429bdaa},  {DType::kQ5_0, 0x823a22fb2da79c4c},
-    {DType::kQ5_1, 0xd601f383ed5679dc},  {DType::kQ8_0, 0x6487dc89ed71e250},
-    {DType::kQ2_K, 0x74d480b640b7c8e9},  {DType::kQ3_K, 0xacaea60322c77b6f},
-    {DType::kQ4_K, 0xa8c1cd7d859126d5},  {DType::kQ5_K, 0x345c3360902eaf9c},
-    {DType::kQ6_K, 0x320903e7269ba6b7},  {DType::kIQ4_NL, 0x53ec4dae1c3a0fdc},
-    {DType::kIQ4_XS, 0x5c2347b75a622117}};
+    {DType::kF32, 0x6b726ec8fd1e8390},   {DType::kF16, 0x0eb318227e718eeb},
+    {DType::kBF16, 0x0eb318227e718eeb},  {DType::kQ4_0, 0x01a1f82ba1dfce81},
+    {DType::kQ4_1, 0x754421be7a605402},  {DType::kQ5_0, 0x227a955e07e9dc42},
+    {DType::kQ5_1, 0xbca5076f6fcea789},  {DType::kQ8_0, 0x708e9c51d0b98ad3},
+    {DType::kQ2_K, 0x96e197ed4890a9b4},  {DType::kQ3_K, 0x64451fa4085a2f17},
+    {DType::kQ4_K, 0x0b3231ae62b703f2},  {DType::kQ5_K, 0x943386e592f11f4d},
+    {DType::kQ6_K, 0x3814a43ebe629209},  {DType::kIQ4_NL, 0x01a1f82ba1dfce81},
+    {DType::kIQ4_XS, 0xba7d4d3f23f09573}};
 
 class PackedLayoutTest : public ::testing::TestWithParam<LayoutHash> {};
 
-TEST_P(PackedLayoutTest, VersionOneNeverChanges) {
+TEST_P(PackedLayoutTest, VersionTwoNeverChanges) {
   const DType dtype = GetParam().dtype;
   uint64_t hash = 0;
   for (const int64_t outputs : {1, 16, 21, 40}) {
-    for (const int64_t units : {1, 2, 3}) {
+    for (const int64_t units : {1, 3, 9}) {
       const int64_t inputs =
           units * (InputUnit(dtype) == 1 ? 96 : InputUnit(dtype));
       Workbench bench(Isa::kAvx2, 2, {});
@@ -246,7 +246,7 @@ TEST_P(PackedLayoutTest, VersionOneNeverChanges) {
     }
   }
 
-  EXPECT_EQ(kPackedVersion, 1u);
+  EXPECT_EQ(kPackedVersion, 2u);
   EXPECT_EQ(hash, GetParam().hash);
 }
 

@@ -90,9 +90,13 @@ void UnpackQuantizedRow(const PackedWeight& weight, int64_t row, float* out) {
   const uint8_t* group = weight.group(row / kGroupOutputs);
   const int o = static_cast<int>(row % kGroupOutputs);
   for (int64_t b = 0; b * kBlockInputs < weight.inputs; ++b) {
+    const int64_t in_run = b % kRunBlocks;
+    const uint8_t* run = group + b / kRunBlocks * layout.RunBytes(kRunBlocks);
     const uint8_t* header =
-        group + b / layout.header_blocks() * layout.header_bytes();
-    const uint8_t* codes = group + weight.codes_at + b * layout.code_bytes;
+        run + in_run / layout.header_blocks() * layout.header_bytes();
+    const uint8_t* codes =
+        run + layout.HeadersBytes(weight.NumRunBlocks(b - in_run)) +
+        in_run * layout.code_bytes;
     const RowScales scales = ScalesAt(
         layout, header, static_cast<int>(b % layout.header_blocks()), o);
     const int64_t rest = weight.inputs - b * kBlockInputs;

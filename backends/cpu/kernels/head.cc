@@ -145,7 +145,7 @@ class HeadRun {
       const bool has_floats = rows_.activations == Activations::kFloats;
       num_rows = has_floats ? CountConsecutive(q, last) : last - q;
       LinearTile tile = rows_.TileOf(
-          weight_, has_floats ? query(q).row : q - begin, num_rows);
+          weight_, isa_, has_floats ? query(q).row : q - begin, num_rows);
       tile.out_stride = kHeadChunk;
       LinearKernel* const kernel =
           FindLinearKernel(isa_, weight_.dtype, num_rows);

@@ -14,8 +14,10 @@ namespace specinfer::cpu {
 namespace {
 
 // Rows of one tile: their activations stay in the second cache while the tile's
-// groups pass by.
+// groups pass by. Tiles of AMX, which unpack weights for all their rows, want
+// as many as there may be.
 constexpr int64_t kMaxRowsPerTile = 64;
+constexpr int64_t kMaxTileRowBytes = 512 << 10;
 // What a tile may cost: 50 to 100 µs on one core.
 constexpr int64_t kTileBytes = 1 << 20;
 constexpr int64_t kTileProducts = 8 << 20;
@@ -33,6 +35,27 @@ bool TakesTiles(Isa isa, DType dtype, int64_t num_rows) {
 int64_t MaxGroupsAtOnce(Isa isa, DType dtype, int64_t num_rows) {
   return TakesTiles(isa, dtype, num_rows) && dtype == DType::kQ8_K ? kMaxGroups
                                                                    : 1;
+}
+
+// Of a row that is quantised, or of one that is not.
+int64_t RowBytes(Activations activations, int64_t inputs) {
+  switch (activations) {
+    case Activations::kBlocks:
+      return (inputs + kBlockInputs - 1) / kBlockInputs *
+             static_cast<int64_t>(sizeof(ActivationBlock));
+    case Activations::kSpans:
+      return NumSpans(inputs) * static_cast<int64_t>(sizeof(ActivationSpan));
+    case Activations::kFloats:
+      break;
+  }
+  return inputs * static_cast<int64_t>(sizeof(float));
+}
+
+int64_t MaxRowsPerTile(Isa isa, Activations activations, int64_t inputs) {
+  if (isa == Isa::kAmx) return kMaxRowsPerTile;
+  const int64_t rows = kMaxTileRowBytes / RowBytes(activations, inputs);
+  return std::clamp(rows / kPanelRows * kPanelRows, int64_t{kPanelRows},
+                    kMaxRowsPerTile);
 }
 
 // How the work of one RunLinear is cut: tile t covers the groups [t /
@@ -63,7 +86,8 @@ TilePlan PlanTiles(const LinearArgs& args, Activations activations, Isa isa,
   }
   if (plan.num_groups == 0) return plan;
   const int64_t rows = args.in.rows;
-  plan.num_row_parts = (rows + kMaxRowsPerTile - 1) / kMaxRowsPerTile;
+  const int64_t max_rows = MaxRowsPerTile(isa, activations, args.in.columns);
+  plan.num_row_parts = (rows + max_rows - 1) / max_rows;
   plan.rows =
       ((rows + plan.num_row_parts - 1) / plan.num_row_parts + kPanelRows - 1) /
       kPanelRows * kPanelRows;
@@ -91,7 +115,7 @@ void RunTile(const LinearArgs& args, const QuantizedRows& rows, Isa isa,
     if (weight.layout->activations() != rows.activations) continue;
     const int64_t num_groups = weight.num_groups();
     if (first_group < num_groups && last_group > 0) {
-      LinearTile tile = rows.TileOf(weight, first_row, num_rows);
+      LinearTile tile = rows.TileOf(weight, isa, first_row, num_rows);
       LinearKernel* const kernel =
           FindLinearKernel(isa, weight.dtype, num_rows);
       const int64_t last = std::min(last_group, num_groups);
@@ -135,12 +159,24 @@ LinearKernel* FindLinearKernel(Isa isa, DType dtype,
   return &LinearReference;
 }
 
-LinearTile QuantizedRows::TileOf(const PackedWeight& weight, int64_t first_row,
+namespace {
+
+// Measured on Sapphire Rapids (AMX) and Zen 5.
+PrefetchAhead PrefetchAheadOf(Isa isa) {
+  if (isa == Isa::kAmx) return {2048, 16384};
+  return {8192, 0};
+}
+
+}  // namespace
+
+LinearTile QuantizedRows::TileOf(const PackedWeight& weight, Isa isa,
+                                 int64_t first_row,
                                  int64_t num_tile_rows) const {
   const int64_t inputs = weight.inputs;
   LinearTile tile = {.weight = &weight,
                      .num_rows = num_tile_rows,
-                     .out_stride = weight.outputs};
+                     .out_stride = weight.outputs,
+                     .ahead = PrefetchAheadOf(isa)};
   switch (activations) {
     case Activations::kFloats:
       tile.floats = floats + first_row * inputs;
@@ -208,16 +244,13 @@ absl::Status AllocateLinearScratch(const StreamLimits& limits, int num_workers,
   const int64_t rows = limits.max_vocabulary > 0
                            ? std::max(limits.max_rows, kMaxBatchQueries)
                            : limits.max_rows;
-  const size_t row_bytes =
-      std::max(static_cast<size_t>((limits.max_inputs + kBlockInputs - 1) /
-                                   kBlockInputs) *
-                   sizeof(ActivationBlock),
-               static_cast<size_t>(NumSpans(limits.max_inputs)) *
-                   sizeof(ActivationSpan));
+  const int64_t row_bytes =
+      std::max(RowBytes(Activations::kBlocks, limits.max_inputs),
+               RowBytes(Activations::kSpans, limits.max_inputs));
   if (limits.max_inputs > 0) {
     SPECINFER_ASSIGN_OR_RETURN(
         scratch->quantized,
-        memory.Allocate(static_cast<size_t>(rows + kPanelRows) * row_bytes,
+        memory.Allocate(static_cast<size_t>((rows + kPanelRows) * row_bytes),
                         "activations"));
   }
   return AllocateHeadScratch(limits, num_workers, memory, scratch);

@@ -13,8 +13,6 @@
 namespace specinfer::cpu {
 namespace {
 
-constexpr int kChunkBlocks = 8;  // unpacked at a time
-
 // One block of a group, unpacked, offsets subtracted.
 struct alignas(64) UnpackedBlock {
   int8_t codes[kNumVectors * 64];
@@ -93,17 +91,18 @@ void AddBlocks(const ActivationBlock* x, int64_t stride, const UnpackedBlock* w,
   for (int r = 0; r < kRows; ++r) _mm512_store_ps(panel->rows[r], acc[r]);
 }
 
-// Unpacks blocks [begin, begin + count) of a group.
+// Unpacks the run at block `begin` of a group.
 template <int kLayout>
-void UnpackBlocks(const LinearTile& tile, int64_t begin, int64_t count,
-                  UnpackedBlock* out) {
+void UnpackRun(const LinearTile& tile, int64_t begin, UnpackedBlock* out) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
-  const uint8_t* group = tile.weight->group(tile.group);
-  const uint8_t* header = group + begin * kL.header_bytes();
-  const uint8_t* codes = group + tile.weight->codes_at + begin * kL.code_bytes;
+  const int count = tile.weight->NumRunBlocks(begin);
+  const uint8_t* header = tile.weight->group(tile.group) +
+                          begin / kRunBlocks * kL.RunBytes(kRunBlocks);
+  const uint8_t* codes = header + kL.HeadersBytes(count);
+  PrefetchLines(header, kL.HeadersBytes(count), tile.ahead);
   const __m512i offset = _mm512_set1_epi8(static_cast<char>(kL.offset));
-  for (int64_t b = 0; b < count; ++b, ++out) {
-    PrefetchBlock(codes, kL.code_bytes);
+  for (int b = 0; b < count; ++b, ++out) {
+    PrefetchLines(codes, kL.code_bytes, tile.ahead);
     const Vectors w = Unpack<kL.codes>(codes);
 #pragma GCC unroll 8
     for (int v = 0; v < kNumVectors; ++v) {
@@ -129,12 +128,11 @@ void RunBlockPanels(const LinearTile& tile, const PanelRange& range) {
   const int64_t num_panels = range.num_panels();
   Tiles::Configure(BlockShapes(static_cast<int>(range.RowsOf(0))));
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
-  UnpackedBlock unpacked[kChunkBlocks];
+  UnpackedBlock unpacked[kRunBlocks];
   PanelSums panels[kMaxPanels] = {};
-  for (int64_t begin = 0; begin < num_blocks; begin += kChunkBlocks) {
-    const int64_t rest = num_blocks - begin;
-    const int64_t count = rest < kChunkBlocks ? rest : kChunkBlocks;
-    UnpackBlocks<kLayout>(tile, begin, count, unpacked);
+  for (int64_t begin = 0; begin < num_blocks; begin += kRunBlocks) {
+    const int64_t count = tile.weight->NumRunBlocks(begin);
+    UnpackRun<kLayout>(tile, begin, unpacked);
     for (int64_t p = 0; p < num_panels; ++p) {
       const int64_t num_rows = range.RowsOf(p);
       kAdders[(num_rows - 1) / 4](tile.BlocksOf(range.first_row) +

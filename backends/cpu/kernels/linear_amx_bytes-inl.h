@@ -255,9 +255,8 @@ class BytePanels {
       const bool exists = group + g < num_groups_;
       const int64_t at = exists ? group + g : group;
       const uint8_t* const data = weight.group(tile_.group + at);
-      unit.header[g] = data + s * kL.header_bytes();
-      unit.codes[g] =
-          data + weight.codes_at + s * kL.header_blocks() * kL.code_bytes;
+      unit.header[g] = data + s * kL.RunBytes(kRunBlocks);
+      unit.codes[g] = unit.header[g] + kL.HeadersBytes(kRunBlocks);
       unit.outputs[g] = exists ? OutputsOf(tile_.group + at) : __mmask16{0};
       unit.bias[g] =
           tile_.bias == nullptr ? nullptr : tile_.bias + at * kGroupOutputs;

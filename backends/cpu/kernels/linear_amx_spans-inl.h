@@ -147,11 +147,15 @@ inline void UnpackSpanBlock(const uint8_t* header, const uint8_t* codes,
 }
 
 template <int kLayout>
-void UnpackSpan(const uint8_t* header, const uint8_t* codes,
-                UnpackedSpan* out) {
+void UnpackSpan(const uint8_t* header, PrefetchAhead ahead, UnpackedSpan* out) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  constexpr int kHeaderBytes = kL.HeadersBytes(kRunBlocks);
+  const uint8_t* codes = header + kHeaderBytes;
+  if constexpr (!ReadsAhead<kLayout>())
+    PrefetchLines(header, kHeaderBytes, ahead);
   for (int b = 0; b < kSpanInputs / kBlockInputs; ++b, codes += kL.code_bytes) {
-    if constexpr (!ReadsAhead<kLayout>()) PrefetchBlock(codes, kL.code_bytes);
+    if constexpr (!ReadsAhead<kLayout>())
+      PrefetchLines(codes, kL.code_bytes, ahead);
     UnpackSpanBlock<kLayout>(header, codes, b, out->high[b / 2][8 * (b % 2)],
                              out->low[b / 2][8 * (b % 2)]);
   }
@@ -254,14 +258,11 @@ inline void AddSpan(const SpanSums& sums, const UnpackedSpan& w,
 // be had, so there is nothing to gain from mixing them.
 template <class Tiles, int kLayout>
 void RunSpanPanels(const LinearTile& tile, const PanelRange& range) {
-  constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_panels = range.num_panels();
   Tiles::Configure(SpanShapes(static_cast<int>(range.RowsOf(0))));
   const int64_t num_spans = tile.weight->inputs / kSpanInputs;
   const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(range.first_row);
-  constexpr int kSpanBytes = kSpanInputs / kBlockInputs * kL.code_bytes;
   UnpackedSpan unpacked;
   SpanSums sums[kMaxPanels];
   PanelSums panels[kMaxPanels] = {};
@@ -271,9 +272,8 @@ void RunSpanPanels(const LinearTile& tile, const PanelRange& range) {
   SpanReader reader(tile, num_spans, num_panels);
   for (int64_t s = 0; s < num_spans; ++s) {
     reader.BeginSpan();
-    UnpackSpan<kLayout>(header, codes, &unpacked);
-    header += kL.header_bytes();
-    codes += kSpanBytes;
+    UnpackSpan<kLayout>(header, tile.ahead, &unpacked);
+    header += kPackedLayouts[kLayout].RunBytes(kRunBlocks);
     for (int64_t p = 0; p < num_panels; ++p) {
       MultiplySpan<Tiles, kLayout>(span_of(p, s), unpacked, &reader, &sums[p]);
     }

@@ -147,9 +147,9 @@ inline __m256 LoadScales(const uint8_t* halves, int half) {
       _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves + half * 16)));
 }
 
-inline void PrefetchBlock(const uint8_t* codes, int code_bytes) {
-  for (int line = 0; line < code_bytes; line += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(codes) + kPrefetchBytes + line,
+inline void PrefetchLines(const uint8_t* bytes, int num_bytes) {
+  for (int line = 0; line < num_bytes; line += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(bytes) + kPrefetchBytes + line,
                  _MM_HINT_T0);
   }
 }
@@ -181,14 +181,19 @@ void RunBlockHalf(const LinearTile& tile, int64_t first_row, int half,
                   __m256* sums) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
-  const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
+  const uint8_t* header = nullptr;
+  const uint8_t* codes = tile.weight->group(tile.group);
   const ActivationBlock* x = tile.BlocksOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m256 acc[kRows];
   for (int r = 0; r < kRows; ++r) acc[r] = _mm256_setzero_ps();
   for (int64_t b = 0; b < num_blocks; ++b) {
-    PrefetchBlock(codes, kL.code_bytes);
+    if (b % kRunBlocks == 0) {
+      header = codes;
+      codes += kL.HeadersBytes(tile.weight->NumRunBlocks(b));
+      PrefetchLines(header, static_cast<int>(codes - header));
+    }
+    PrefetchLines(codes, kL.code_bytes);
     Vectors w;
     Unpack<kL.codes>(codes, half, &w);
     const __m256 scale = LoadScales(header, half);
@@ -253,7 +258,6 @@ void RunSpanHalf(const LinearTile& tile, int64_t first_row, int half,
   constexpr int kVectorsPerScale = kNumVectors / kNumScales;
   const int64_t num_spans = NumSpans(tile.weight->inputs);
   const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m256 acc[kRows];
@@ -262,9 +266,12 @@ void RunSpanHalf(const LinearTile& tile, int64_t first_row, int half,
     __m256i sums[kRows], minima[kRows], offsets[kRows];
     for (int r = 0; r < kRows; ++r)
       sums[r] = minima[r] = offsets[r] = _mm256_setzero_si256();
+    constexpr int kHeaderBytes = kL.HeadersBytes(kRunBlocks);
+    PrefetchLines(header, kHeaderBytes);
+    const uint8_t* codes = header + kHeaderBytes;
     const int num_blocks = NumSpanBlocks<kLayout>(tile, s);
     for (int b = 0; b < num_blocks; ++b, codes += kL.code_bytes) {
-      PrefetchBlock(codes, kL.code_bytes);
+      PrefetchLines(codes, kL.code_bytes);
       Vectors w;
       Unpack<kL.codes>(codes, half, &w);
       for (int i = 0; i < kNumScales; ++i) {
@@ -322,7 +329,7 @@ void RunSpanHalf(const LinearTile& tile, int64_t first_row, int half,
       }
     }
     x += stride;
-    header += kL.header_bytes();
+    header = codes;
   }
   for (int r = 0; r < kRows; ++r) out[r] = acc[r];
 }

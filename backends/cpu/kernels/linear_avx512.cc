@@ -50,15 +50,20 @@ template <int kLayout, int kRows>
 void RunBlockRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
-  const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
+  const uint8_t* codes = tile.weight->group(tile.group);
   const ActivationBlock* x = tile.BlocksOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m512 acc[kRows];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) acc[r] = _mm512_setzero_ps();
+  const uint8_t* header = nullptr;
   for (int64_t b = 0; b < num_blocks; ++b) {
-    PrefetchBlock(codes, kL.code_bytes);
+    if (b % kRunBlocks == 0) {
+      header = codes;
+      codes += kL.HeadersBytes(tile.weight->NumRunBlocks(b));
+      PrefetchLines(header, static_cast<int>(codes - header), tile.ahead);
+    }
+    PrefetchLines(codes, kL.code_bytes, tile.ahead);
     const __m512 scale = LoadScales(header);
     const __m512 minimum =
         kL.has_minima ? LoadScales(header + 32) : _mm512_setzero_ps();
@@ -92,6 +97,23 @@ constexpr bool HasPairedScale() {
   return kPackedLayouts[kLayout].codes == Codes::k4Bit;
 }
 
+// What a block needs beside its codes: one sub-scale, or those of its halves
+// and -offset times both for vpdpwssd.
+template <int kLayout>
+inline void LoadBlockScales(const uint8_t* header, int b, __m512i* scales) {
+  constexpr PackedLayout kL = kPackedLayouts[kLayout];
+  for (int i = 0; i < kL.sub_scales; ++i)
+    scales[i] = SubScale<kLayout>(header, b * kL.sub_scales + i);
+  if constexpr (HasPairedScale<kLayout>())
+    scales[0] = PairUp(scales[0], scales[0]);
+  if constexpr (kL.sub_scales == 2 && kL.offset != 0) {
+    // 32 · 128 fits 16 bits.
+    scales[2] =
+        _mm512_mullo_epi16(PairUp(scales[0], scales[1]),
+                           _mm512_set1_epi16(static_cast<int16_t>(-kL.offset)));
+  }
+}
+
 // scale · Σ codes · weights of block `b`, added to `sum`.
 template <int kLayout>
 inline __m512i AddBlock(__m512i sum, const Vectors& w, const __m512i* scales,
@@ -99,15 +121,11 @@ inline __m512i AddBlock(__m512i sum, const Vectors& w, const __m512i* scales,
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int8_t* codes = x.codes + b * kBlockInputs;
   if constexpr (kL.sub_scales == 2) {
-    const auto start = [&](int half) {
-      const __m512i minus_32_sum =
-          _mm512_set1_epi32(x.minus_32_sums[2 * b + half]);
-      return kL.offset == 32  ? minus_32_sum
-             : kL.offset == 4 ? _mm512_srai_epi32(minus_32_sum, 3)
-                              : _mm512_setzero_si512();
-    };
-    const __m512i low = Dot<4>(start(0), w, 0, codes);
-    const __m512i high = Dot<4>(start(1), w, 4, codes);
+    if constexpr (kL.offset != 0)
+      sum =
+          _mm512_dpwssd_epi32(sum, scales[2], Broadcast4Bytes(x.sums + 2 * b));
+    const __m512i low = Dot<4>(_mm512_setzero_si512(), w, 0, codes);
+    const __m512i high = Dot<4>(_mm512_setzero_si512(), w, 4, codes);
     return _mm512_add_epi32(
         _mm512_add_epi32(sum, _mm512_mullo_epi32(low, scales[0])),
         _mm512_mullo_epi32(high, scales[1]));
@@ -145,7 +163,6 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_spans = NumSpans(tile.weight->inputs);
   const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   __m512 acc[kRows];
@@ -155,15 +172,15 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
     __m512i sums[kRows];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) sums[r] = _mm512_setzero_si512();
+    constexpr int kHeaderBytes = kL.HeadersBytes(kRunBlocks);
+    PrefetchLines(header, kHeaderBytes, tile.ahead);
+    const uint8_t* codes = header + kHeaderBytes;
     const int num_blocks = NumSpanBlocks<kLayout>(tile, s);
     for (int b = 0; b < num_blocks; ++b) {
-      PrefetchBlock(codes, kL.code_bytes);
+      PrefetchLines(codes, kL.code_bytes, tile.ahead);
       const Vectors w = Unpack<kL.codes>(codes);
-      __m512i scales[2];
-      for (int i = 0; i < kL.sub_scales; ++i)
-        scales[i] = SubScale<kLayout>(header, b * kL.sub_scales + i);
-      if constexpr (HasPairedScale<kLayout>())
-        scales[0] = PairUp(scales[0], scales[0]);
+      __m512i scales[3];
+      LoadBlockScales<kLayout>(header, b, scales);
 #pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r)
         sums[r] = AddBlock<kLayout>(sums[r], w, scales, x[r], b);
@@ -191,7 +208,7 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
       }
     }
     x += stride;
-    header += kL.header_bytes();
+    header = codes;
   }
   StoreRows<kRows>(tile, first_row, acc);
 }

@@ -27,6 +27,12 @@ inline int64_t PanelStride(int64_t num_rows, int64_t row) {
 // That a kernel which takes several groups takes at once.
 inline constexpr int kMaxGroups = 16;
 
+// How many bytes ahead of what a kernel reads it prefetches.
+struct PrefetchAhead {
+  int first_cache = 0;
+  int second_cache = 0;  // 0: not
+};
+
 struct LinearTile {
   const PackedWeight* weight = nullptr;
   int64_t group = 0;       // the first
@@ -39,6 +45,7 @@ struct LinearTile {
   const float* bias = nullptr;  // of the group's first output; or null
   float* out = nullptr;         // of row 0 and the group's first output
   int64_t out_stride = 0;       // floats from row to row
+  PrefetchAhead ahead;
 
   const ActivationBlock* BlocksOf(int64_t row) const {
     return blocks + PanelOffset(weight->inputs / kBlockInputs, row);

@@ -34,10 +34,10 @@ inline void Dot16(const Vectors& w, int first, const int8x16_t* codes,
   DotLane<3, kRows>(w, first, codes, dots);
 }
 
-inline void PrefetchBlock(const uint8_t* codes, int code_bytes) {
+inline void PrefetchLines(const uint8_t* bytes, int num_bytes) {
 #pragma GCC unroll 8
-  for (int line = 0; line < code_bytes; line += 64)
-    __builtin_prefetch(codes + kPrefetchBytes + line);
+  for (int line = 0; line < num_bytes; line += 64)
+    __builtin_prefetch(bytes + kPrefetchBytes + line);
 }
 
 template <int kRows>
@@ -94,15 +94,20 @@ template <int kLayout, int kRows>
 void RunBlockRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_blocks = tile.weight->inputs / kBlockInputs;
-  const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
+  const uint8_t* header = nullptr;
+  const uint8_t* codes = tile.weight->group(tile.group);
   const ActivationBlock* x = tile.BlocksOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   Vec16 acc[kRows];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) acc[r] = Zero();
   for (int64_t b = 0; b < num_blocks; ++b) {
-    PrefetchBlock(codes, kL.code_bytes);
+    if (b % kRunBlocks == 0) {
+      header = codes;
+      codes += kL.HeadersBytes(tile.weight->NumRunBlocks(b));
+      PrefetchLines(header, static_cast<int>(codes - header));
+    }
+    PrefetchLines(codes, kL.code_bytes);
 #pragma GCC unroll 4
     for (int quad = 0; quad < kNumQuads; ++quad)
       AddBlock<kLayout, kRows>(header, codes, x, quad, acc);
@@ -121,10 +126,9 @@ struct Whole16 {
 };
 
 template <int kOffset>
-inline int32x4_t StartOfHalf(int32_t minus_32_sum) {
-  if constexpr (kOffset == 32) return vdupq_n_s32(minus_32_sum);
-  if constexpr (kOffset == 4) return vdupq_n_s32(minus_32_sum >> 3);
-  return vdupq_n_s32(0);  // 128: these weights keep their signs
+inline int32x4_t StartOfHalf(int sum) {
+  // 128: these weights keep their signs.
+  return vdupq_n_s32(kOffset == 128 ? 0 : -kOffset * sum);
 }
 
 // Adds scale · Σ codes · weights of block `b` of the span.
@@ -141,7 +145,7 @@ inline void AddBlockOfSpan(const uint8_t* header, const uint8_t* codes, int b,
     for (int r = 0; r < kRows; ++r) {
       row_codes[r] = vld1q_s8(x[r].codes + b * kBlockInputs + 16 * half);
       if (half == 0 || kL.sub_scales == 2)
-        dots[r] = StartOfHalf<kL.offset>(x[r].minus_32_sums[2 * b + half]);
+        dots[r] = StartOfHalf<kL.offset>(x[r].sums[2 * b + half]);
     }
     Dot16<kRows>(w, 4 * half, row_codes, dots);
     if (half == 0 && kL.sub_scales < 2) continue;
@@ -200,7 +204,6 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
   constexpr PackedLayout kL = kPackedLayouts[kLayout];
   const int64_t num_spans = NumSpans(tile.weight->inputs);
   const uint8_t* header = tile.weight->group(tile.group);
-  const uint8_t* codes = header + tile.weight->codes_at;
   const ActivationSpan* x = tile.SpansOf(first_row);
   const int64_t stride = PanelStride(tile.num_rows, first_row);
   Vec16 acc[kRows];
@@ -214,9 +217,12 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
       for (int quad = 0; quad < kNumQuads; ++quad)
         sums[r].v[quad] = vdupq_n_s32(0);
     }
+    constexpr int kHeaderBytes = kL.HeadersBytes(kRunBlocks);
+    PrefetchLines(header, kHeaderBytes);
+    const uint8_t* codes = header + kHeaderBytes;
     const int num_blocks = NumSpanBlocks<kLayout>(tile, s);
     for (int b = 0; b < num_blocks; ++b) {
-      PrefetchBlock(codes, kL.code_bytes);
+      PrefetchLines(codes, kL.code_bytes);
 #pragma GCC unroll 4
       for (int quad = 0; quad < kNumQuads; ++quad)
         AddBlockOfSpan<kLayout, kRows>(header, codes, b, x, quad, sums);
@@ -226,7 +232,7 @@ void RunSpanRows(const LinearTile& tile, int64_t first_row) {
     for (int quad = 0; quad < kNumQuads; ++quad)
       AddSpan<kLayout, kRows>(header, x, quad, sums, acc);
     x += stride;
-    header += kL.header_bytes();
+    header = codes;
   }
   StoreRows<kRows>(tile, first_row, acc);
 }

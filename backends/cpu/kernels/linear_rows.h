@@ -24,7 +24,7 @@ struct QuantizedRows {
 
   // The tile of rows [first_row, first_row + num_tile_rows), without its group
   // and output. `first_row` is a multiple of kPanelRows.
-  LinearTile TileOf(const PackedWeight& weight, int64_t first_row,
+  LinearTile TileOf(const PackedWeight& weight, Isa isa, int64_t first_row,
                     int64_t num_tile_rows) const;
 };
 

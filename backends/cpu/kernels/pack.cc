@@ -18,25 +18,15 @@ namespace {
 // Bounds that keep every product of sizes below far from overflow.
 constexpr int64_t kMaxExtent = int64_t{1} << 30;
 
-struct GroupShape {
-  size_t codes_at = 0;
-  size_t group_bytes = 0;
-};
-
-GroupShape ShapeOf(const PackedLayout& layout, int64_t inputs) {
-  GroupShape shape;
+size_t GroupBytes(const PackedLayout& layout, int64_t inputs) {
   if (layout.is_float()) {
-    shape.group_bytes =
-        static_cast<size_t>(inputs) * static_cast<size_t>(layout.code_bytes);
-    return shape;
+    return static_cast<size_t>(inputs) * static_cast<size_t>(layout.code_bytes);
   }
-  const size_t headers = static_cast<size_t>(layout.NumHeaders(inputs)) *
-                         static_cast<size_t>(layout.header_bytes());
-  shape.codes_at = (headers + 63) / 64 * 64;
-  shape.group_bytes =
-      shape.codes_at + static_cast<size_t>(layout.NumBlocks(inputs)) *
-                           static_cast<size_t>(layout.code_bytes);
-  return shape;
+  const int64_t num_blocks = layout.NumBlocks(inputs);
+  const int rest = static_cast<int>(num_blocks % kRunBlocks);
+  return static_cast<size_t>(num_blocks / kRunBlocks *
+                                 layout.RunBytes(kRunBlocks) +
+                             (rest > 0 ? layout.RunBytes(rest) : 0));
 }
 
 void PackQuantizedGroup(const WeightSource& source, const PackedWeight& weight,
@@ -50,8 +40,7 @@ void PackQuantizedGroup(const WeightSource& source, const PackedWeight& weight,
        .row_bytes = weight.row_bytes,
        .num_outputs = static_cast<int>(num_outputs),
        .num_headers = weight.num_headers(),
-       .num_blocks = weight.num_blocks(),
-       .codes_at = weight.codes_at},
+       .num_blocks = weight.num_blocks()},
       out);
 }
 
@@ -145,9 +134,7 @@ absl::StatusOr<std::unique_ptr<PackedWeight>> DescribeWeight(
       static_cast<size_t>((source.inputs + traits.block_elements - 1) /
                           traits.block_elements) *
       static_cast<size_t>(traits.block_bytes);
-  const GroupShape shape = ShapeOf(*layout, source.inputs);
-  weight->group_bytes = shape.group_bytes;
-  weight->codes_at = shape.codes_at;
+  weight->group_bytes = GroupBytes(*layout, source.inputs);
   weight->packed_bytes =
       PackedWeightBytes(source.dtype, source.outputs, source.inputs);
   return weight;
@@ -220,7 +207,7 @@ size_t PackedWeightBytes(DType dtype, int64_t outputs, int64_t inputs) {
   if (!CheckSource(source, *layout).ok()) return 0;
   const int64_t num_groups = (outputs + kGroupOutputs - 1) / kGroupOutputs;
   size_t num_bytes = 0;
-  if (__builtin_mul_overflow(ShapeOf(*layout, inputs).group_bytes,
+  if (__builtin_mul_overflow(GroupBytes(*layout, inputs),
                              static_cast<size_t>(num_groups), &num_bytes)) {
     return 0;
   }

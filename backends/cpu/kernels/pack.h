@@ -1,17 +1,18 @@
 // The packed layouts of weights: groups of 16 outputs, shared by every
 // instruction set.
 //
-// A group is [headers][codes]. A header spans 32 or 256 inputs of the 16
-// outputs: half-precision scales [16], minimum scales [16] if the type has
-// minima, then per block of 32 inputs the integer sub-scales [sub_scales][16]
-// of all its blocks, then the integer sub-minima likewise (Q2_K: both in one
-// byte, the scale in the low nibble). Codes follow in blocks of 32 inputs, as
-// eight vectors of 64 bytes before they are squeezed: byte 4·o + i of vector v
-// is the code of output o, input 4·v + i.
+// A group is a sequence of runs of 256 inputs, the last perhaps of fewer, and a
+// run is [headers][codes], both of whole cache lines: kernels read memory from
+// front to back, which is what processors prefetch best. A header spans 32 or
+// 256 inputs of the 16 outputs: half-precision scales [16], minimum scales [16]
+// if the type has minima, then per block of 32 inputs the integer sub-scales
+// [sub_scales][16] of all its blocks, then the integer sub-minima likewise
+// (Q2_K: both in one byte, the scale in the low nibble). Codes follow in blocks
+// of 32 inputs, as eight vectors of 64 bytes before they are squeezed: byte
+// 4·o + i of vector v is the code of output o, input 4·v + i.
 //
-// Types with short spans have rows of any length: the last header may span
-// fewer inputs than the others, in whole tiles of 64; behind the end of a row
-// stand zeros.
+// Types with short spans have rows of any length: the last run may span any
+// number of inputs, in whole tiles of 64; behind the end of a row stand zeros.
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_PACK_H_
 
@@ -28,9 +29,10 @@ namespace specinfer::cpu {
 
 // Of the layouts below, in files: a change of any of their bytes is another
 // version.
-inline constexpr uint32_t kPackedVersion = 1;
+inline constexpr uint32_t kPackedVersion = 2;
 inline constexpr int kGroupOutputs = 16;
 inline constexpr int kBlockInputs = 32;
+inline constexpr int kRunBlocks = 8;
 inline constexpr int kTileInputs = 64;  // of one product of tiles
 inline constexpr int kNumVectors = 8;   // of 64 bytes, per block
 
@@ -102,6 +104,15 @@ struct PackedLayout {
     return sub_minima_at() +
            (has_minima ? header_blocks() * sub_scales * kGroupOutputs : 0);
   }
+  // Of a run of so many blocks: where its codes begin, and its end.
+  constexpr int HeadersBytes(int num_blocks) const {
+    const int num_headers =
+        (num_blocks + header_blocks() - 1) / header_blocks();
+    return (num_headers * header_bytes() + 63) / 64 * 64;
+  }
+  constexpr int RunBytes(int num_blocks) const {
+    return HeadersBytes(num_blocks) + num_blocks * code_bytes;
+  }
 };
 
 // dtype, codes, code bytes, header inputs, offset, has minima, subtracts them,
@@ -137,7 +148,6 @@ class PackedWeight final : public Weight {
   const PackedLayout* layout = nullptr;
   bool is_raw = false;     // the file's rows
   size_t group_bytes = 0;  // packed: of one group
-  size_t codes_at = 0;     // packed: of the codes in a group
   size_t row_bytes = 0;    // raw: of one row
   const uint8_t* data = nullptr;
   Block block;  // empty where a mapped file has the data
@@ -153,6 +163,11 @@ class PackedWeight final : public Weight {
   }
   const uint8_t* group(int64_t index) const {
     return data + static_cast<size_t>(index) * group_bytes;
+  }
+  // How many blocks the run at block `first` has; of quantised types.
+  int NumRunBlocks(int64_t first) const {
+    const int64_t rest = num_blocks() - first;
+    return rest < kRunBlocks ? static_cast<int>(rest) : kRunBlocks;
   }
   const uint8_t* row(int64_t index) const {
     return data + static_cast<size_t>(index) * row_bytes;
@@ -172,7 +187,6 @@ struct QuantizedGroup {
   int num_outputs = 0;
   int64_t num_headers = 0;  // of a row
   int64_t num_blocks = 0;   // that a row is packed in
-  size_t codes_at = 0;      // where the codes begin in a packed group
 };
 using QuantizedGroupPacker = void(const QuantizedGroup& group, uint8_t* out);
 // Null for types that are not quantised.

@@ -68,10 +68,11 @@ void PackGroup(const QuantizedGroup& group, uint8_t* out) {
   constexpr PackedLayout kLayout = LayoutOf(kType);
   constexpr int kNumBlocks = kLayout.header_blocks();
   constexpr int kNumWords = kLayout.code_bytes / 64;
+  constexpr int kRunHeaders = kRunBlocks / kNumBlocks;
   static_assert(kNumBlocks <= kMaxSpanBlocks && kNumWords <= kMaxBlockWords);
   SourceSpan spans[kGroupOutputs] = {};  // missing outputs stay zero
-  uint8_t* header = out;
-  uint8_t* codes = out + group.codes_at;
+  uint8_t* header = nullptr;
+  uint8_t* codes = out;
   const size_t span_bytes =
       group.row_bytes / static_cast<size_t>(group.num_headers);
   for (int64_t s = 0; s < group.num_headers; ++s) {
@@ -88,10 +89,16 @@ void PackGroup(const QuantizedGroup& group, uint8_t* out) {
       }
       ReadSpan<kType>(source + row_at, &spans[o]);
     }
+    const int64_t num_left = group.num_blocks - s * kNumBlocks;
+    if (s % kRunHeaders == 0) {
+      header = codes;
+      codes += kLayout.HeadersBytes(
+          static_cast<int>(std::min<int64_t>(kRunBlocks, num_left)));
+    }
     WriteHeader<kType>(spans, header);
     header += kLayout.header_bytes();
-    const int num_blocks = static_cast<int>(
-        std::min<int64_t>(kNumBlocks, group.num_blocks - s * kNumBlocks));
+    const int num_blocks =
+        static_cast<int>(std::min<int64_t>(kNumBlocks, num_left));
     for (int b = 0; b < num_blocks; ++b) {
       TransposeWords<std::min(kNumWords, 4)>(spans, b, 0, codes);
       if constexpr (kNumWords > 4)

@@ -80,9 +80,6 @@ void QuantizeSpansAvx512(const float* in, int64_t inputs, int64_t stride,
     for (int i = 0; i < 16; ++i)
       codes[i] = QuantizeVector(in + 16 * i, inverse, out->codes + 16 * i);
     const __m512i sums = SumEachInts(codes);
-    _mm512_store_si512(
-        out->minus_32_sums,
-        _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums, 5)));
     _mm256_store_si256(reinterpret_cast<__m256i*>(out->sums),
                        _mm512_cvtepi32_epi16(sums));
     // A pair of 32 bits is one number of 64, whose low half gets the sum.

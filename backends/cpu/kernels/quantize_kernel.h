@@ -28,16 +28,15 @@ inline int64_t NumSpans(int64_t inputs) {
   return (inputs + kSpanInputs - 1) / kSpanInputs;
 }
 
-// Six cache lines.
+// Five cache lines.
 struct alignas(64) ActivationSpan {
   int8_t codes[kSpanInputs];  // as above
-  int32_t minus_32_sums[16];  // -32 · Σ codes, of each 16
   int16_t sums[16];           // Σ codes, of each 16
   int16_t pair_sums[8];       // of each 32
   float scale;
   int32_t reserved[3];
 };
-static_assert(sizeof(ActivationSpan) == 384);
+static_assert(sizeof(ActivationSpan) == 320);
 
 // Quantises one row; `inputs` is a multiple of 32, block b goes to out[b ·
 // stride]. NaN counts as 0.

@@ -62,7 +62,6 @@ void QuantizeSpansNeon(const float* in, int64_t inputs, int64_t stride,
       const int32_t sum =
           QuantizeHalf(in + 16 * i, inverse, out->codes + 16 * i);
       out->sums[i] = static_cast<int16_t>(sum);
-      out->minus_32_sums[i] = -32 * sum;
     }
     for (int i = 0; i < 8; ++i)
       out->pair_sums[i] =

@@ -18,7 +18,7 @@ constexpr int kNumLanes = 4;
 constexpr float kMaxHalf = 65504.0f;
 constexpr float kMinHalf = 0x1p-24f;
 // Whole blocks of every type.
-constexpr int64_t kRunInputs = 256;
+constexpr int64_t kRunInputs = kRunBlocks * kBlockInputs;
 constexpr int64_t kMaxRunBytes = kQ8SpanBytes;
 static_assert(kMaxRunBytes >= kRunInputs / kBlockInputs * kQ4BlockBytes);
 
@@ -233,18 +233,13 @@ void RequantizeGroup(const WeightSource& source, size_t source_row_bytes,
       RequantizeRun(source.dtype, from, inputs, weight.dtype,
                     rows + static_cast<size_t>(o) * row_bytes);
     }
-    const size_t header_at = static_cast<size_t>(begin / layout.header_inputs) *
-                             static_cast<size_t>(layout.header_bytes());
-    const size_t codes_at =
-        weight.codes_at + static_cast<size_t>(begin / kBlockInputs) *
-                              static_cast<size_t>(layout.code_bytes);
     pack({.rows = rows,
           .row_bytes = row_bytes,
           .num_outputs = num_outputs,
           .num_headers = layout.NumHeaders(inputs),
-          .num_blocks = layout.NumBlocks(inputs),
-          .codes_at = codes_at - header_at},
-         out + header_at);
+          .num_blocks = layout.NumBlocks(inputs)},
+         out);
+    out += layout.RunBytes(kRunBlocks);
   }
 }
 

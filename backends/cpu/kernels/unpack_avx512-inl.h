@@ -3,6 +3,7 @@
 #ifndef SPECINFER_BACKENDS_CPU_KERNELS_UNPACK_AVX512_INL_H_
 #define SPECINFER_BACKENDS_CPU_KERNELS_UNPACK_AVX512_INL_H_
 
+#include "backends/cpu/kernels/linear_kernel.h"
 #include "backends/cpu/kernels/pack.h"
 #include "backends/cpu/kernels/quantize_kernel.h"
 #include "backends/cpu/kernels/vec16_avx512.h"
@@ -14,18 +15,16 @@ struct Vectors {
   __m512i v[kNumVectors];
 };
 
-// Ahead of the codes being read: into the first cache, and into the second so
-// far that memory stays busy while a block is multiplied with many rows.
-constexpr int kNearBytes = 2048;
-constexpr int kFarBytes = 16384;
-
-inline void PrefetchBlock(const uint8_t* codes, int code_bytes) {
+inline void PrefetchLines(const uint8_t* bytes, int num_bytes,
+                          PrefetchAhead ahead) {
+  const char* const at = reinterpret_cast<const char*>(bytes);
 #pragma GCC unroll 8
-  for (int line = 0; line < code_bytes; line += 64) {
-    const char* const at = reinterpret_cast<const char*>(codes) + line;
-    _mm_prefetch(at + kNearBytes, _MM_HINT_T0);
-    _mm_prefetch(at + kFarBytes, _MM_HINT_T1);
-  }
+  for (int line = 0; line < num_bytes; line += 64)
+    _mm_prefetch(at + ahead.first_cache + line, _MM_HINT_T0);
+  if (ahead.second_cache == 0) return;
+#pragma GCC unroll 8
+  for (int line = 0; line < num_bytes; line += 64)
+    _mm_prefetch(at + ahead.second_cache + line, _MM_HINT_T1);
 }
 
 inline __m512i LoadPlane(const uint8_t* codes, int plane) {

@@ -52,7 +52,6 @@ void QuantizeSpansReference(const float* in, int64_t inputs, int64_t stride,
     for (int i = 0; i < 16; ++i) {
       const int32_t sum = SumOf(span.codes + i * 16, 16);
       span.sums[i] = static_cast<int16_t>(sum);
-      span.minus_32_sums[i] = -32 * sum;
     }
     for (int i = 0; i < 8; ++i)
       span.pair_sums[i] =
