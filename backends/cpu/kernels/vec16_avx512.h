@@ -200,6 +200,13 @@ inline void StoreCodes(int8_t* p, Ints16 a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
 
+// sum + Σ unsigned bytes · bytes. GCC 12 copies every sum before and after the
+// builtin for this, and runs out of registers.
+inline __m512i AddDots(__m512i sum, __m512i unsigned_bytes, __m512i bytes) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(bytes));
+  return sum;
+}
+
 // Four bytes in each of 16 lanes. Keys lie within ±127; here 128 is added,
 // which StartKeyDots takes away.
 struct KeyQuads {
@@ -214,7 +221,7 @@ inline Ints16 StartKeyDots(int32_t code_sum) {
   return {_mm512_set1_epi32(-128 * code_sum)};
 }
 inline Ints16 DotKeys(Ints16 sum, KeyQuads keys, int32_t four_codes) {
-  return {_mm512_dpbusd_epi32(sum.v, keys.v, _mm512_set1_epi32(four_codes))};
+  return {AddDots(sum.v, keys.v, _mm512_set1_epi32(four_codes))};
 }
 struct ValueQuads {
   __m512i v;
@@ -224,8 +231,7 @@ inline ValueQuads LoadValueQuads(const uint8_t* p) {
 }
 // The weights lie in [0, 127].
 inline Ints16 DotWeights(Ints16 sum, ValueQuads values, int32_t four_weights) {
-  return {
-      _mm512_dpbusd_epi32(sum.v, _mm512_set1_epi32(four_weights), values.v)};
+  return {AddDots(sum.v, _mm512_set1_epi32(four_weights), values.v)};
 }
 
 // 64 codes below 2^14 as their high and low seven bits.
