@@ -33,6 +33,35 @@ std::string_view CpuBackend::name() const {
   return "cpu-reference";
 }
 
+// Of a 1.5B model of four bits on two cores; more cores at the same memory are
+// flatter. NEON, never timed, is taken for AVX2.
+absl::Span<const PassRatio> CpuBackend::typical_pass_ratios() const {
+  static constexpr PassRatio kAmx[] = {{1, 1.0}, {2, 1.04},  {4, 1.2},
+                                       {8, 1.5}, {16, 2.15}, {32, 3.1},
+                                       {64, 5.4}};
+  static constexpr PassRatio kAvx512[] = {{1, 1.0},  {2, 1.02}, {4, 1.1},
+                                          {8, 1.35}, {16, 2.4}, {32, 4.6},
+                                          {64, 9.0}};
+  static constexpr PassRatio kAvx2[] = {{1, 1.0},  {2, 1.15}, {4, 1.7},
+                                        {8, 2.9},  {16, 5.2}, {32, 10.0},
+                                        {64, 20.0}};
+  static constexpr PassRatio kReference[] = {{1, 1.0},  {2, 2.0},   {4, 4.0},
+                                             {8, 8.0},  {16, 16.0}, {32, 32.0},
+                                             {64, 64.0}};
+  switch (isa_) {
+    case Isa::kAmx:
+      return kAmx;
+    case Isa::kAvx512:
+      return kAvx512;
+    case Isa::kAvx2:
+    case Isa::kNeon:
+      return kAvx2;
+    case Isa::kReference:
+      break;
+  }
+  return kReference;
+}
+
 absl::StatusOr<std::unique_ptr<Buffer>> CpuBackend::Allocate(
     size_t num_bytes, std::string_view what) {
   SPECINFER_ASSIGN_OR_RETURN(Block block, memory_.Allocate(num_bytes, what));

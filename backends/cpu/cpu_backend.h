@@ -37,6 +37,7 @@ class CpuBackend final : public Backend {
   absl::StatusOr<std::unique_ptr<Stream>> CreateStream(
       const StreamLimits& limits) override;
   size_t StreamBytes(const StreamLimits& limits) const override;
+  absl::Span<const PassRatio> typical_pass_ratios() const override;
   absl::StatusOr<MachineRates> Measure(
       absl::Span<const Weight* const> weights) override;
 

@@ -64,6 +64,12 @@ struct MachineRates {
   double float_products_per_second = 0.0;  // fused multiply-adds
 };
 
+// What a pass over some rows takes, in parts of a pass over one.
+struct PassRatio {
+  int32_t rows;
+  double ratio;
+};
+
 // Thread-safe.
 class Backend {
  public:
@@ -111,6 +117,10 @@ class Backend {
       const StreamLimits& limits) = 0;
   // What CreateStream will take, for planning.
   virtual size_t StreamBytes(const StreamLimits& limits) const = 0;
+
+  // What is believed of passes until they are timed, of a model that no cache
+  // holds: ascending rows from {1, 1}, the same rows for every backend.
+  virtual absl::Span<const PassRatio> typical_pass_ratios() const = 0;
 
   // Reads `weights` front to back, as a pass does, then multiplies in registers
   // alone with the fastest instructions that this backend's kernels use. All

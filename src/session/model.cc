@@ -170,6 +170,8 @@ void Model::PreparePassTimes() {
   const double cache_bytes =
       static_cast<double>(f16_cache_layout_.bytes_per_token());
   const double products = 2.0 * architecture_.heads * architecture_.head_dim;
+  const absl::Span<const PassRatio> ratios =
+      engine_->backend->typical_pass_ratios();
   const uint64_t fingerprint =
       engine_->cache_directory.empty() ? 0 : Fingerprint();
   const auto make = [&](PassKind kind, std::string_view name,
@@ -191,6 +193,7 @@ void Model::PreparePassTimes() {
     PassTimesPrior prior;
     prior.seconds = num_bytes / kBytesPerSecond;
     prior.context_weight = cache_bytes * part / num_bytes;
+    prior.shape.assign(ratios.begin(), ratios.end());
     prior.row_context_weight = products * static_cast<double>(num_layers) /
                                kProductsPerSecond / prior.seconds;
     times_[static_cast<size_t>(kind)] =

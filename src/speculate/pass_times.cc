@@ -73,9 +73,9 @@ absl::Status ReadNumbers(const Json& document, const char* key, size_t size,
 PassTimes::PassTimes(PassTimesPrior prior)
     : context_weight_(prior.context_weight),
       row_context_weight_(prior.row_context_weight) {
-  std::vector<PassTimesPrior::Knot>& shape = prior.shape;
-  const PassTimesPrior::Knot last = shape.back();
-  const PassTimesPrior::Knot before = shape[shape.size() - 2];
+  std::vector<PassRatio>& shape = prior.shape;
+  const PassRatio last = shape.back();
+  const PassRatio before = shape[shape.size() - 2];
   const double slope =
       std::max(0.0, last.ratio - before.ratio) / (last.rows - before.rows);
   while (shape.back().rows < kLastKnot) {
@@ -83,7 +83,7 @@ PassTimes::PassTimes(PassTimesPrior prior)
     shape.push_back({rows, last.ratio + slope * (rows - last.rows)});
   }
   state_.push_back(std::log(prior.seconds));
-  for (const PassTimesPrior::Knot& knot : shape) {
+  for (const PassRatio& knot : shape) {
     rows_.push_back(knot.rows);
     ratios_.push_back(knot.ratio);
     if (rows_.size() > 1) state_.push_back(std::log(knot.ratio));
@@ -241,10 +241,15 @@ uint64_t PassTimes::num_recorded() const {
 }
 
 // "doubt": how uncertain each entry of the state is still, in parts of how
-// uncertain it was at first; stands for the covariance.
+// uncertain it was at first; stands for the covariance. Ratios that no machine
+// has are written as the nearest that can be read.
 std::string PassTimes::ToJson() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<double> factors, doubt;
+  std::vector<double> ratios, factors, doubt;
+  for (size_t knot = 0; knot < ratios_.size(); ++knot) {
+    ratios.push_back(std::clamp(ratios_[knot], 1.0 / kRatioLeeway,
+                                kRatioLeeway * rows_[knot]));
+  }
   for (size_t state = 1; state < state_.size(); ++state) {
     if (state >= rows_.size()) factors.push_back(std::exp(state_[state]));
     const size_t diagonal = state * state_.size() + state;
@@ -254,7 +259,7 @@ std::string PassTimes::ToJson() const {
   }
   const Json document = {{"seconds", Json::array({std::exp(state_[0])})},
                          {"rows", rows_},
-                         {"ratios", ratios_},
+                         {"ratios", ratios},
                          {"factors", factors},
                          {"doubt", doubt}};
   return document.dump();

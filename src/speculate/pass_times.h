@@ -12,14 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "src/backend/backend.h"
+
 namespace specinfer {
 
 // What is believed of a model's passes before any was timed.
 struct PassTimesPrior {
-  struct Knot {
-    int32_t rows;
-    double ratio;  // to the time of one row, without context
-  };
   double seconds =
       0.05;  // one row without context; forgotten at the first time
   // What a token of context adds to a pass, in parts of `seconds`: its keys and
@@ -27,10 +25,10 @@ struct PassTimesPrior {
   double context_weight = 0.0;
   // ... and multiplied, for each row.
   double row_context_weight = 0.0;
-  // Ascending rows from {1, 1}; straight lines between. Goes on with the last
-  // slope to 1,024 rows, from there in proportion to rows.
-  std::vector<Knot> shape = {{1, 1.0},   {2, 1.04}, {4, 1.2}, {8, 1.5},
-                             {16, 2.15}, {32, 3.1}, {64, 5.4}};
+  // Without context: ascending rows from {1, 1}, straight lines between. Goes
+  // on with the last slope to 1,024 rows, from there in proportion to rows.
+  std::vector<PassRatio> shape = {{1, 1.0},   {2, 1.04}, {4, 1.2}, {8, 1.5},
+                                  {16, 2.15}, {32, 3.1}, {64, 5.4}};
 };
 
 // Seconds of a pass over n rows behind C tokens of context:

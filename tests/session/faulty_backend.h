@@ -111,6 +111,9 @@ class FaultyBackend : public Backend {
   size_t StreamBytes(const StreamLimits& limits) const override {
     return backend_->StreamBytes(limits);
   }
+  absl::Span<const PassRatio> typical_pass_ratios() const override {
+    return backend_->typical_pass_ratios();
+  }
   absl::StatusOr<MachineRates> Measure(
       absl::Span<const Weight* const> weights) override {
     return backend_->Measure(weights);
