@@ -40,12 +40,15 @@ absl::StatusOr<uint64_t> TensorBytes(const TensorRecord& tensor) {
     num_elements *= static_cast<uint64_t>(dim);
   }
   const uint64_t block_elements = static_cast<uint64_t>(traits.block_elements);
-  if (static_cast<uint64_t>(tensor.columns()) % block_elements != 0) {
+  const uint64_t columns = static_cast<uint64_t>(tensor.columns());
+  // Rows of Q8_K, which only packed files hold, may have any length.
+  if (columns % block_elements != 0 && tensor.dtype != DType::kQ8_K) {
     return absl::InvalidArgumentError(absl::StrCat(
         "has rows of ", tensor.columns(), " values, but ",
         std::string(traits.name), " comes in blocks of ", block_elements));
   }
-  return num_elements / block_elements *
+  return num_elements / columns *
+         ((columns + block_elements - 1) / block_elements) *
          static_cast<uint64_t>(traits.block_bytes);
 }
 

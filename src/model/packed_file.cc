@@ -202,11 +202,13 @@ absl::Status PackedReader::ReadTensor(const packed::Tensor& tensor) {
     return Invalid(what, " has a name of ", record.name.size(),
                    " bytes, must be from 1 to ", kMaxNameBytes);
   }
-  if (FindDTypeTraits(tensor.dtype()) == nullptr) {
+  record.is_packed = tensor.is_packed();
+  record.dtype = static_cast<DType>(tensor.dtype());
+  const bool is_int8 = record.is_packed && record.dtype == DType::kQ8_K;
+  if (!is_int8 && FindDTypeTraits(tensor.dtype()) == nullptr) {
     return Invalid(what, " has element type ", tensor.dtype(),
                    ", which this library does not know");
   }
-  record.dtype = static_cast<DType>(tensor.dtype());
   const size_t rank = tensor.dims() == nullptr ? 0 : tensor.dims()->size();
   if (rank < 1 || rank > record.dims.size())
     return Invalid(what, " has rank ", rank, ", must be 1 to 4");
@@ -215,7 +217,6 @@ absl::Status PackedReader::ReadTensor(const packed::Tensor& tensor) {
     record.dims[axis] = tensor.dims()->Get(axis);
   const absl::StatusOr<uint64_t> num_bytes = TensorBytes(record);
   if (!num_bytes.ok()) return Invalid(what, " ", num_bytes.status().message());
-  record.is_packed = tensor.is_packed();
   if (!record.is_packed && tensor.num_bytes() != *num_bytes) {
     return Invalid(what, " has ", tensor.num_bytes(),
                    " bytes, its dimensions say ", *num_bytes);

@@ -133,10 +133,15 @@ class HeaderBuilder {
 
   flatbuffers::Offset<packed::Tensor> PutTensor(const Piece& piece) {
     const auto name = Text(piece.name);
-    const auto dims = builder_.CreateVector(
-        piece.tensor->dims.data(), static_cast<size_t>(piece.tensor->rank));
     const bool is_packed =
         piece.place != nullptr && piece.place->weight != nullptr;
+    // A packed convolution is a matrix.
+    const int64_t matrix[] = {is_packed ? piece.place->inputs : 0,
+                              is_packed ? piece.place->outputs : 0};
+    const auto dims = is_packed ? builder_.CreateVector(matrix, 2)
+                                : builder_.CreateVector(
+                                      piece.tensor->dims.data(),
+                                      static_cast<size_t>(piece.tensor->rank));
     return packed::CreateTensor(
         builder_, name, static_cast<uint32_t>(piece.dtype), dims, is_packed,
         piece.offset, piece.num_bytes, piece.hash);
@@ -148,8 +153,11 @@ class HeaderBuilder {
 class PackedWriter {
  public:
   PackedWriter(const ModelFile& file, const Architecture& architecture,
-               Backend& backend)
-      : file_(file), architecture_(architecture), backend_(backend) {}
+               Backend& backend, WeightForm form)
+      : file_(file),
+        architecture_(architecture),
+        backend_(backend),
+        form_(form) {}
 
   absl::Status Plan(absl::Span<const PackedTableSource> tables);
   absl::Status Write(const std::string& path,
@@ -163,6 +171,7 @@ class PackedWriter {
   const ModelFile& file_;
   const Architecture& architecture_;
   Backend& backend_;
+  const WeightForm form_;
   Weights unused_;  // what the placements point to
   std::vector<Placement> placements_;
   std::vector<Piece> pieces_;
@@ -188,16 +197,17 @@ absl::Status PackedWriter::PlanTensors() {
     if (tensor == nullptr) continue;
     Piece piece = {.name = place.name, .tensor = tensor, .place = &place};
     if (place.weight != nullptr) {
-      piece.dtype = tensor->dtype;
+      piece.dtype = PackedTypeOf(file_, place, *tensor, form_);
       piece.num_bytes =
-          backend_.PackedBytes(tensor->dtype, place.outputs, place.inputs);
+          backend_.PackedBytes(piece.dtype, place.outputs, place.inputs);
       if (piece.num_bytes == 0) {
         return absl::UnimplementedError(ModelMessage(
             file_.path(), "tensor \"", place.name, "\" of type ",
             GetDTypeTraits(tensor->dtype).name, " cannot be packed"));
       }
     } else {
-      piece.num_bytes = static_cast<uint64_t>(place.inputs) * sizeof(float);
+      piece.num_bytes =
+          static_cast<uint64_t>(place.rows * place.inputs) * sizeof(float);
     }
     pieces_.push_back(std::move(piece));
   }
@@ -240,11 +250,12 @@ absl::Status PackedWriter::WritePiece(Piece& piece, FileWriter& writer) {
   absl::Span<const uint8_t> bytes = piece.bytes;
   if (piece.place != nullptr && piece.place->weight != nullptr) {
     SPECINFER_ASSIGN_OR_RETURN(weight,
-                               backend_.Pack({.dtype = piece.dtype,
+                               backend_.Pack({.dtype = piece.tensor->dtype,
                                               .outputs = piece.place->outputs,
                                               .inputs = piece.place->inputs,
                                               .bytes = piece.tensor->bytes,
-                                              .name = piece.name}));
+                                              .name = piece.name,
+                                              .packed_as = piece.dtype}));
     bytes = weight->bytes();
   } else if (piece.place != nullptr) {
     vector = ReadVector(architecture_, *piece.place, *piece.tensor);
@@ -306,7 +317,7 @@ absl::Status PackedWriter::Write(const std::string& path,
 
 absl::Status WritePackedModel(const ModelFile& file,
                               const Architecture& architecture,
-                              Backend& backend,
+                              Backend& backend, WeightForm form,
                               absl::Span<const PackedTableSource> tables,
                               const std::string& path,
                               const std::function<bool(float)>& progress) {
@@ -319,7 +330,7 @@ absl::Status WritePackedModel(const ModelFile& file,
         ModelMessage(file.path(), "cannot be packed for backend \"",
                      backend.name(), "\", which has no layout of its own"));
   }
-  PackedWriter writer(file, architecture, backend);
+  PackedWriter writer(file, architecture, backend, form);
   SPECINFER_RETURN_IF_ERROR(writer.Plan(tables));
   return writer.Write(path, progress);
 }

@@ -14,6 +14,7 @@
 #include "src/backend/backend.h"
 #include "src/model/architecture.h"
 #include "src/model/model_file.h"
+#include "src/model/weights.h"
 
 namespace specinfer {
 
@@ -23,15 +24,15 @@ struct PackedTableSource {
   absl::Span<const uint8_t> bytes;
 };
 
-// The same model gives the same bytes. One packed tensor at a time is in
-// memory. `path` appears whole or not at all. The keys of the vocabulary's
-// arrays are left out: a table has to hold what they say. `progress` gets a
-// fraction after each tensor and returns false to cancel; may be empty.
-// Errors: those of FileWriter and LoadWeights; FAILED_PRECONDITION (the file is
-// packed already).
+// The same model gives the same bytes, which are what LoadWeights makes of it
+// in that form. One packed tensor at a time is in memory. `path` appears whole
+// or not at all. The keys of the vocabulary's arrays are left out: a table has
+// to hold what they say. `progress` gets a fraction after each tensor and
+// returns false to cancel; may be empty. Errors: those of FileWriter and
+// LoadWeights; FAILED_PRECONDITION (the file is packed already).
 absl::Status WritePackedModel(const ModelFile& file,
                               const Architecture& architecture,
-                              Backend& backend,
+                              Backend& backend, WeightForm form,
                               absl::Span<const PackedTableSource> tables,
                               const std::string& path,
                               const std::function<bool(float)>& progress);

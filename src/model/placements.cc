@@ -146,6 +146,46 @@ std::vector<Placement> ListPlacements(const Architecture& a, Weights* weights) {
   return std::move(list.placements());
 }
 
+namespace {
+
+// What drafts fastest. Types of up to six bits stay: Q4_0 in place of Q5_0
+// would read an eighth less of the 0.5B model a step, and raise its perplexity
+// by 7 %.
+DType DraftingType(DType dtype, int64_t inputs) {
+  switch (dtype) {
+    case DType::kQ6_K:
+    case DType::kQ8_0:
+    case DType::kF16:
+    case DType::kBF16:
+    case DType::kF32:
+      return inputs % GetDTypeTraits(DType::kQ4_0).block_elements == 0
+                 ? DType::kQ4_0
+                 : dtype;
+    default:
+      return dtype;
+  }
+}
+
+// A table of which a pass reads single rows: an embedding that is no head too.
+bool IsLookUpTable(const Placement& place, const ModelFile& file) {
+  return place.name == "token_embd.weight" &&
+         file.FindTensor("output.weight") != nullptr;
+}
+
+}  // namespace
+
+DType PackedTypeOf(const ModelFile& file, const Placement& place,
+                   const TensorRecord& tensor, WeightForm form) {
+  const DType dtype = tensor.dtype;
+  const bool is_float =
+      dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+  if (IsLookUpTable(place, file)) return dtype;
+  if (form == WeightForm::kForDrafting)
+    return DraftingType(dtype, place.inputs);
+  if (form == WeightForm::kInt8 && is_float) return DType::kQ8_K;
+  return dtype;
+}
+
 absl::StatusOr<const TensorRecord*> FindPlaced(const ModelFile& file,
                                                const Placement& place) {
   const TensorRecord* tensor = file.FindTensor(place.name);

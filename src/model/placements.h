@@ -43,6 +43,10 @@ std::vector<Placement> ListPlacements(const Architecture& architecture,
 absl::StatusOr<const TensorRecord*> FindPlaced(const ModelFile& file,
                                                const Placement& place);
 
+// What a matrix is packed as when a file is loaded in a form.
+DType PackedTypeOf(const ModelFile& file, const Placement& place,
+                   const TensorRecord& tensor, WeightForm form);
+
 // Refuses a file with a tensor that no placement reads: it would be a part of
 // the network left out, and wrong answers instead of an error.
 absl::Status CheckAllPlaced(const ModelFile& file,

@@ -50,39 +50,6 @@ WeightSource SourceOf(const Found& item) {
           .name = item.place->name};
 }
 
-// What drafts fastest. Types of up to six bits stay: Q4_0 in place of Q5_0
-// would read an eighth less of the 0.5B model a step, and raise its perplexity
-// by 7 %.
-DType DraftingType(const WeightSource& source) {
-  switch (source.dtype) {
-    case DType::kQ6_K:
-    case DType::kQ8_0:
-    case DType::kF16:
-    case DType::kBF16:
-    case DType::kF32:
-      return source.inputs % GetDTypeTraits(DType::kQ4_0).block_elements == 0
-                 ? DType::kQ4_0
-                 : source.dtype;
-    default:
-      return source.dtype;
-  }
-}
-
-DType PackedType(WeightForm form, const WeightSource& source) {
-  const bool is_float = source.dtype == DType::kF32 ||
-                        source.dtype == DType::kF16 ||
-                        source.dtype == DType::kBF16;
-  if (form == WeightForm::kForDrafting) return DraftingType(source);
-  if (form == WeightForm::kInt8 && is_float) return DType::kQ8_K;
-  return source.dtype;
-}
-
-// A table of which a pass reads single rows: an embedding that is no head too.
-bool IsLookUpTable(const Placement& place, const ModelFile& file) {
-  return place.name == "token_embd.weight" &&
-         file.FindTensor("output.weight") != nullptr;
-}
-
 absl::Status Cancelled(const ModelFile& file) {
   return absl::CancelledError(
       absl::StrCat("loading \"", file.path(), "\" was cancelled"));
@@ -119,8 +86,7 @@ absl::Status PackAll(const ModelFile& file, const Architecture& architecture,
     const Placement& place = *item.place;
     if (place.weight != nullptr) {
       WeightSource source = SourceOf(item);
-      if (!IsLookUpTable(place, file))
-        source.packed_as = PackedType(form, source);
+      source.packed_as = PackedTypeOf(file, place, *item.tensor, form);
       SPECINFER_ASSIGN_OR_RETURN(*place.weight, backend.Pack(source));
       file.Release(*item.tensor);
     } else {

@@ -24,6 +24,14 @@ std::vector<uint64_t> AllBits(size_t num_bits) {
   return bits;
 }
 
+// Whether a packed file's matrices were quantised when it was written.
+bool HoldsInt8(const ModelFile& file) {
+  const absl::Span<const TensorRecord> tensors = file.tensors();
+  return std::any_of(
+      tensors.begin(), tensors.end(),
+      [](const TensorRecord& tensor) { return tensor.dtype == DType::kQ8_K; });
+}
+
 }  // namespace
 
 Model::~Model() {
@@ -31,6 +39,11 @@ Model::~Model() {
   for (const std::unique_ptr<KeptTimes>& times : times_) {
     if (times != nullptr) times->KeepAtEnd();
   }
+}
+
+WeightForm LoadOptions::FormFor(const Architecture& architecture) const {
+  return weight_form.value_or(
+      architecture.has_encoder() ? WeightForm::kInt8 : WeightForm::kAsFiled);
 }
 
 std::function<bool(float fraction)> LoadOptions::Progress() const {
@@ -59,15 +72,14 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(
       MakeCacheLayout(model->architecture_, CacheType::kQ8);
   SPECINFER_ASSIGN_OR_RETURN(model->tokenizer_,
                              Tokenizer::Create(*model->file_));
-  const WeightForm form = options.weight_form.value_or(
-      model->architecture_.has_encoder() ? WeightForm::kInt8
-                                         : WeightForm::kAsFiled);
+  const WeightForm form = options.FormFor(model->architecture_);
   SPECINFER_ASSIGN_OR_RETURN(
       model->weights_,
       LoadWeights(*model->file_, model->architecture_, *model->engine_->backend,
                   form, options.Progress()));
-  model->is_requantized_ =
-      form != WeightForm::kAsFiled && !model->file_->is_packed();
+  model->is_requantized_ = model->file_->is_packed()
+                               ? HoldsInt8(*model->file_)
+                               : form != WeightForm::kAsFiled;
   model->PrepareChat();
   model->PrepareTokenSets();
   model->PreparePassTimes();

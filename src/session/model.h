@@ -37,6 +37,7 @@ struct LoadOptions {
   // A draft changes no text: its weights may become what guesses fastest.
   // Absent: kInt8 of an encoder-decoder, else kAsFiled.
   std::optional<WeightForm> weight_form;
+  WeightForm FormFor(const Architecture& architecture) const;
 
   // `progress` that also looks at is_cancelled. Refers to this.
   std::function<bool(float fraction)> Progress() const;

@@ -28,8 +28,12 @@ absl::Status PackModel(const Engine& engine, const std::string& source,
                              Tokenizer::Create(*file));
   const std::vector<uint8_t> table = tokenizer->WriteTable();
   const PackedTableSource tables[] = {{Tokenizer::kTableName, table}};
-  return WritePackedModel(*file, architecture, *engine.backend, tables, target,
-                          options.Progress());
+  // What serves as a draft alone is quantised when it is loaded: a packed file
+  // says to nobody that its texts are not the model's.
+  WeightForm form = options.FormFor(architecture);
+  if (form == WeightForm::kForDrafting) form = WeightForm::kAsFiled;
+  return WritePackedModel(*file, architecture, *engine.backend, form, tables,
+                          target, options.Progress());
 }
 
 absl::StatusOr<uint64_t> VerifyModel(const Engine& engine,
