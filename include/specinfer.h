@@ -338,7 +338,8 @@ SPECINFER_API void specinfer_model_destroy(specinfer_model* model);
  * tokenizer ready for use. The same model gives the same bytes. A Whisper is
  * written as it is loaded: in int8, with SPECINFER_MODEL_FLOAT as its file has
  * it; SPECINFER_MODEL_DRAFT changes nothing. The file appears whole, replacing
- * one of its name, or not at all. `config` may be NULL. Errors: as load; FAILED_PRECONDITION (packed already), INVALID_ARGUMENT
+ * one of its name, or not at all. `config` may be NULL. Errors: as load;
+ * FAILED_PRECONDITION (packed already), INVALID_ARGUMENT
  * (`packed_path` is the model itself), UNIMPLEMENTED ("cpu-reference" has no
  * layout), RESOURCE_EXHAUSTED (also: the disk is full), PERMISSION_DENIED. */
 SPECINFER_API specinfer_status specinfer_model_pack(
