@@ -179,7 +179,7 @@ DType PackedTypeOf(const ModelFile& file, const Placement& place,
   const DType dtype = tensor.dtype;
   const bool is_float =
       dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
-  if (IsLookUpTable(place, file)) return dtype;
+  if (file.is_packed() || IsLookUpTable(place, file)) return dtype;
   if (form == WeightForm::kForDrafting)
     return DraftingType(dtype, place.inputs);
   if (form == WeightForm::kInt8 && is_float) return DType::kQ8_K;

@@ -43,7 +43,8 @@ std::vector<Placement> ListPlacements(const Architecture& architecture,
 absl::StatusOr<const TensorRecord*> FindPlaced(const ModelFile& file,
                                                const Placement& place);
 
-// What a matrix is packed as when a file is loaded in a form.
+// What a matrix is packed as when a file is loaded in a form; of a packed file,
+// what it is.
 DType PackedTypeOf(const ModelFile& file, const Placement& place,
                    const TensorRecord& tensor, WeightForm form);
 

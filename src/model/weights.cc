@@ -190,7 +190,8 @@ std::vector<const LinearWeights*> LayerWeights::linears() const {
 
 absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
                                          const Architecture& architecture,
-                                         const Backend& backend) {
+                                         const Backend& backend,
+                                         WeightForm form) {
   Weights weights;
   uint64_t num_bytes = 0;
   for (const Placement& place : ListPlacements(architecture, &weights)) {
@@ -199,7 +200,8 @@ absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
     if (tensor == nullptr) continue;
     num_bytes +=
         place.weight != nullptr
-            ? backend.PackedBytes(tensor->dtype, place.outputs, place.inputs)
+            ? backend.PackedBytes(PackedTypeOf(file, place, *tensor, form),
+                                  place.outputs, place.inputs)
             : VectorBytes(place.rows * place.inputs);
   }
   return num_bytes;

@@ -86,7 +86,8 @@ absl::StatusOr<Weights> LoadWeights(const ModelFile& file,
 // The bytes of all weights as LoadWeights leaves them, mapped or not.
 absl::StatusOr<uint64_t> PlanWeightBytes(const ModelFile& file,
                                          const Architecture& architecture,
-                                         const Backend& backend);
+                                         const Backend& backend,
+                                         WeightForm form);
 
 }  // namespace specinfer
 

@@ -237,7 +237,8 @@ absl::StatusOr<MemoryPlan> Model::Plan(const Engine& engine,
   plan.max_context_tokens = architecture.max_context;
   plan.file_bytes = file->file_bytes();
   SPECINFER_ASSIGN_OR_RETURN(
-      plan.weight_bytes, PlanWeightBytes(*file, architecture, *engine.backend));
+      plan.weight_bytes, PlanWeightBytes(*file, architecture, *engine.backend,
+                                         LoadOptions().FormFor(architecture)));
   const CacheLayout f16 = MakeCacheLayout(architecture, CacheType::kF16);
   plan.cache_bytes_per_token = f16.bytes_per_token();
   plan.session_bytes =

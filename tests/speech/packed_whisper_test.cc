@@ -1,5 +1,6 @@
 // A packed Whisper is the same model: the same texts, words and times, out of
 // a mapped file.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -31,10 +32,13 @@ std::shared_ptr<const Engine> MakeEngine(const std::string& backend) {
 class PackedWhisper
     : public ::testing::TestWithParam<std::optional<WeightForm>> {
  protected:
+  // Tests run side by side.
   PackedWhisper() {
-    folder_ =
-        std::filesystem::path(::testing::TempDir()) /
-        (std::string("packed-whisper-") + (GetParam() ? "float" : "int8"));
+    std::string test =
+        ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::replace(test.begin(), test.end(), '/', '-');
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ("packed-whisper-" + test);
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_ / "d");
     for (const auto& [name, bytes] : TinyWhisperFiles())
@@ -108,6 +112,20 @@ TEST_P(PackedWhisper, KeepsItsForm) {
 
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ((*model)->is_requantized(), !GetParam().has_value());
+}
+
+TEST_P(PackedWhisper, TakesTheMemoryThatWasPlanned) {
+  Pack();
+  for (const std::string& path : {Packed(), Folder()}) {
+    if (path == Folder() && GetParam()) break;  // int8 is planned
+    const auto engine = MakeEngine("cpu");
+    const absl::StatusOr<MemoryPlan> plan = Model::Plan(*engine, path, 0);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    const auto model = Model::Load(engine, path, {});
+    ASSERT_TRUE(model.ok()) << model.status();
+
+    EXPECT_EQ(plan->weight_bytes, (*model)->weights().num_bytes()) << path;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, PackedWhisper,
