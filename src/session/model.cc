@@ -24,6 +24,11 @@ std::vector<uint64_t> AllBits(size_t num_bits) {
   return bits;
 }
 
+// Where the host asks for none.
+WeightForm UsualForm(const Architecture& architecture) {
+  return architecture.has_encoder() ? WeightForm::kInt8 : WeightForm::kAsFiled;
+}
+
 // Whether a packed file's matrices were quantised when it was written.
 bool HoldsInt8(const ModelFile& file) {
   const absl::Span<const TensorRecord> tensors = file.tensors();
@@ -42,8 +47,7 @@ Model::~Model() {
 }
 
 WeightForm LoadOptions::FormFor(const Architecture& architecture) const {
-  return weight_form.value_or(
-      architecture.has_encoder() ? WeightForm::kInt8 : WeightForm::kAsFiled);
+  return weight_form.value_or(UsualForm(architecture));
 }
 
 std::function<bool(float fraction)> LoadOptions::Progress() const {
@@ -238,7 +242,7 @@ absl::StatusOr<MemoryPlan> Model::Plan(const Engine& engine,
   plan.file_bytes = file->file_bytes();
   SPECINFER_ASSIGN_OR_RETURN(
       plan.weight_bytes, PlanWeightBytes(*file, architecture, *engine.backend,
-                                         LoadOptions().FormFor(architecture)));
+                                         UsualForm(architecture)));
   const CacheLayout f16 = MakeCacheLayout(architecture, CacheType::kF16);
   plan.cache_bytes_per_token = f16.bytes_per_token();
   plan.session_bytes =
