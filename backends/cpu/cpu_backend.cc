@@ -34,7 +34,7 @@ std::string_view CpuBackend::name() const {
 }
 
 // Of a 1.5B model of four bits on two cores; more cores at the same memory are
-// flatter. NEON, never timed, is taken for AVX2.
+// flatter. NEON, never timed, is taken for the flattest.
 absl::Span<const PassRatio> CpuBackend::typical_pass_ratios() const {
   static constexpr PassRatio kAmx[] = {{1, 1.0}, {2, 1.04},  {4, 1.2},
                                        {8, 1.5}, {16, 2.15}, {32, 3.1},
@@ -50,11 +50,11 @@ absl::Span<const PassRatio> CpuBackend::typical_pass_ratios() const {
                                              {64, 64.0}};
   switch (isa_) {
     case Isa::kAmx:
+    case Isa::kNeon:
       return kAmx;
     case Isa::kAvx512:
       return kAvx512;
     case Isa::kAvx2:
-    case Isa::kNeon:
       return kAvx2;
     case Isa::kReference:
       break;
