@@ -163,14 +163,14 @@ TEST_P(PackTest, AdoptsNothingOfAnotherSizeOrUnaligned) {
   EXPECT_EQ(adopt(16, 2, num_bytes), absl::StatusCode::kInvalidArgument);
 }
 
-// Q3_K's 6-bit scales become bytes in whole cache lines, which is 5.5 %.
+// Q3_K's 6-bit scales become bytes, which is 3.6 %.
 TEST_P(PackTest, GrowsByAtMostThreePercent) {
   const DTypeTraits& traits = GetDTypeTraits(GetParam());
   const double file_bytes =
       4096.0 * 2048.0 / traits.block_elements * traits.block_bytes;
 
   EXPECT_LE(PackedWeightBytes(GetParam(), 4096, 2048),
-            file_bytes * (GetParam() == DType::kQ3_K ? 1.055 : 1.03));
+            file_bytes * (GetParam() == DType::kQ3_K ? 1.037 : 1.03));
 }
 
 TEST_P(PackTest, RefusesARowThatIsNotWholeBlocks) {
@@ -222,7 +222,7 @@ constexpr LayoutHash kLayoutHashes[] = {
     {DType::kBF16, 0x0eb318227e718eeb},  {DType::kQ4_0, 0x01a1f82ba1dfce81},
     {DType::kQ4_1, 0x754421be7a605402},  {DType::kQ5_0, 0x227a955e07e9dc42},
     {DType::kQ5_1, 0xbca5076f6fcea789},  {DType::kQ8_0, 0x708e9c51d0b98ad3},
-    {DType::kQ2_K, 0x96e197ed4890a9b4},  {DType::kQ3_K, 0x64451fa4085a2f17},
+    {DType::kQ2_K, 0x96e197ed4890a9b4},  {DType::kQ3_K, 0xdcec00eaa8a0cd6d},
     {DType::kQ4_K, 0x0b3231ae62b703f2},  {DType::kQ5_K, 0x943386e592f11f4d},
     {DType::kQ6_K, 0x3814a43ebe629209},  {DType::kIQ4_NL, 0x01a1f82ba1dfce81},
     {DType::kIQ4_XS, 0xba7d4d3f23f09573}};

@@ -161,7 +161,8 @@ LinearKernel* FindLinearKernel(Isa isa, DType dtype,
 
 namespace {
 
-// Measured on Sapphire Rapids (AMX) and Zen 5.
+// Measured on Sapphire Rapids (AMX, when headers lay apart from codes) and Zen
+// 5.
 PrefetchAhead PrefetchAheadOf(Isa isa) {
   if (isa == Isa::kAmx) return {2048, 16384};
   return {8192, 0};

@@ -2,8 +2,9 @@
 // instruction set.
 //
 // A group is a sequence of runs of 256 inputs, the last perhaps of fewer, and a
-// run is [headers][codes], both of whole cache lines: kernels read memory from
-// front to back, which is what processors prefetch best. A header spans 32 or
+// run is [headers][codes], both of whole cache lines (Q3_K: of half ones):
+// kernels read memory from front to back, which is what processors prefetch
+// best. A header spans 32 or
 // 256 inputs of the 16 outputs: half-precision scales [16], minimum scales [16]
 // if the type has minima, then per block of 32 inputs the integer sub-scales
 // [sub_scales][16] of all its blocks, then the integer sub-minima likewise
@@ -104,11 +105,14 @@ struct PackedLayout {
     return sub_minima_at() +
            (has_minima ? header_blocks() * sub_scales * kGroupOutputs : 0);
   }
+  // Of codes in memory: a cache line, unless that would add too much.
+  constexpr int alignment() const { return codes == Codes::k3Bit ? 32 : 64; }
   // Of a run of so many blocks: where its codes begin, and its end.
   constexpr int HeadersBytes(int num_blocks) const {
     const int num_headers =
         (num_blocks + header_blocks() - 1) / header_blocks();
-    return (num_headers * header_bytes() + 63) / 64 * 64;
+    return (num_headers * header_bytes() + alignment() - 1) / alignment() *
+           alignment();
   }
   constexpr int RunBytes(int num_blocks) const {
     return HeadersBytes(num_blocks) + num_blocks * code_bytes;
