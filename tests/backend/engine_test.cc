@@ -1,6 +1,8 @@
 #include "src/backend/engine.h"
 
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -37,6 +39,28 @@ TEST(Engine, ForcesTheReference) {
 
   ASSERT_TRUE(engine.ok()) << engine.status();
   EXPECT_EQ((*engine)->backend->name(), "cpu-reference");
+}
+
+TEST(Engine, BelievesPassesOfTheSameRowsOnEveryBackend) {
+  constexpr int32_t kRows[] = {1, 2, 4, 8, 16, 32, 64};
+  for (const char* name :
+       {"cpu-reference", "cpu-avx2", "cpu-avx512", "cpu-amx", "cpu-neon"}) {
+    EngineOptions options;
+    options.backend = name;
+    const auto engine = CreateEngine(std::move(options));
+    if (!engine.ok()) continue;  // not on this machine
+
+    const auto ratios = (*engine)->backend->typical_pass_ratios();
+
+    ASSERT_EQ(ratios.size(), std::size(kRows)) << name;
+    EXPECT_EQ(ratios[0].ratio, 1.0) << name;
+    for (size_t i = 0; i < ratios.size(); ++i) {
+      EXPECT_EQ(ratios[i].rows, kRows[i]) << name;
+      // No pass is faster than one of fewer rows, or slower than row by row.
+      EXPECT_GT(ratios[i].ratio, i == 0 ? 0.0 : ratios[i - 1].ratio) << name;
+      EXPECT_LE(ratios[i].ratio, kRows[i]) << name;
+    }
+  }
 }
 
 TEST(Engine, NamesTheBackendsItHas) {
