@@ -276,7 +276,7 @@ typedef struct specinfer_model specinfer_model;
 #define SPECINFER_MODEL_DRAFT 2u
 /* Models of speech whose weights are floats keep them; by default they become
  * bytes with a scale per 256 inputs, which is faster and changes few words. Not
- * together with SPECINFER_MODEL_DRAFT. */
+ * together with SPECINFER_MODEL_DRAFT. Packed models are used as they are. */
 #define SPECINFER_MODEL_FLOAT 4u
 
 typedef struct specinfer_model_config {

@@ -1,6 +1,7 @@
 #include "src/model/packed_writer.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -135,13 +136,12 @@ class HeaderBuilder {
     const auto name = Text(piece.name);
     const bool is_packed =
         piece.place != nullptr && piece.place->weight != nullptr;
+    const std::array<int64_t, 4>& filed = piece.tensor->dims;
+    std::vector<int64_t> extents(filed.begin(),
+                                 filed.begin() + piece.tensor->rank);
     // A packed convolution is a matrix.
-    const int64_t matrix[] = {is_packed ? piece.place->inputs : 0,
-                              is_packed ? piece.place->outputs : 0};
-    const auto dims = is_packed ? builder_.CreateVector(matrix, 2)
-                                : builder_.CreateVector(
-                                      piece.tensor->dims.data(),
-                                      static_cast<size_t>(piece.tensor->rank));
+    if (is_packed) extents = {piece.place->inputs, piece.place->outputs};
+    const auto dims = builder_.CreateVector(extents);
     return packed::CreateTensor(
         builder_, name, static_cast<uint32_t>(piece.dtype), dims, is_packed,
         piece.offset, piece.num_bytes, piece.hash);

@@ -79,7 +79,8 @@ TEST_P(PackedWhisper, HearsTheSameOnEveryBackend) {
   ASSERT_FALSE(expected.empty());
   Pack();
 
-  for (const char* backend : {"cpu", "cpu-avx2", "cpu-avx512", "cpu-amx"}) {
+  for (const char* backend :
+       {"cpu", "cpu-avx2", "cpu-avx512", "cpu-amx", "cpu-neon"}) {
     const std::shared_ptr<const Engine> engine = MakeEngine(backend);
     if (engine == nullptr) continue;  // not on this machine
     const std::vector<Segment> heard = Hear(engine, Packed());

@@ -41,6 +41,7 @@ void Pack(const PackOptions& options) {
       CreateEngine(options.model.num_threads, options.model.backend);
   PackProgress progress;
   specinfer_model_config config = SPECINFER_MODEL_CONFIG_INIT;
+  config.flags = options.model.flags;
   config.progress = ShowProgress;
   config.progress_user_data = &progress;
   const specinfer_status status = specinfer_model_pack(
@@ -62,6 +63,9 @@ void AddPack(CLI::App& app) {
   AddModelOptions(*verb, options->model);
   verb->add_option("-o,--output", options->output, "The packed file")
       ->required();
+  verb->add_flag_callback(
+      "--float", [options] { options->model.flags |= SPECINFER_MODEL_FLOAT; },
+      "Keep a Whisper's weights that are floats as they are");
   verb->callback([options] { Pack(*options); });
 }
 
