@@ -1,6 +1,8 @@
 // Live speech at the pace of the recording: how late its texts come, how much
 // it computes, and how far the text is from that of the recording as a whole;
 // alone, then beside a session that generates without pause in the same engine.
+// The recording behind a second of noise gives another text too: how much of it
+// differs says how near live text can be expected to come.
 // Then what it costs to decode again what was heard before, with the text heard
 // last as the draft and without, at a pace that computing sets.
 //
@@ -32,6 +34,13 @@ namespace {
 constexpr size_t kRate = 16000;
 constexpr size_t kBlock = kRate / 50;
 
+std::vector<float> Noise(double seconds, std::mt19937& random) {
+  std::normal_distribution<float> noise(0.0f, 6e-4f);
+  std::vector<float> samples(static_cast<size_t>(seconds * kRate));
+  for (float& sample : samples) sample = noise(random);
+  return samples;
+}
+
 std::vector<float> Join(const std::vector<std::string>& paths, double seconds) {
   std::mt19937 random(1);
   std::vector<std::vector<float>> clips;
@@ -41,12 +50,11 @@ std::vector<float> Join(const std::vector<std::string>& paths, double seconds) {
       throw Failure(path + " is not at 16 kHz with one channel");
     clips.push_back(file.Read(static_cast<size_t>(file.num_frames())));
   }
-  std::normal_distribution<float> noise(0.0f, 6e-4f);
   std::uniform_real_distribution<double> gap(0.8, 3.0);
   std::vector<float> samples;
   const auto add_gap = [&](double length) {
-    for (size_t i = 0; i < static_cast<size_t>(length * kRate); ++i)
-      samples.push_back(noise(random));
+    const std::vector<float> noise = Noise(length, random);
+    samples.insert(samples.end(), noise.begin(), noise.end());
   };
   while (static_cast<double>(samples.size()) < seconds * kRate) {
     std::shuffle(clips.begin(), clips.end(), random);
@@ -289,6 +297,10 @@ void Run(const std::vector<std::string>& arguments) {
   config.language = "en";
   config.language_length = 2;
   const std::string whole = Offline(handle, config, samples);
+  std::mt19937 random(2);
+  std::vector<float> later = Noise(1.0, random);
+  later.insert(later.end(), samples.begin(), samples.end());
+  const std::string moved = Offline(handle, config, later);
   Check(specinfer_transcriber_use_voice_activity(handle, arguments[1].data(),
                                                  arguments[1].size()));
   const std::string speech = Offline(handle, config, samples);
@@ -298,6 +310,8 @@ void Run(const std::vector<std::string>& arguments) {
   PrintWords("live text beside the recording's", whole, alone.text);
   PrintWords("the recording's with voice activity beside that without", whole,
              speech);
+  PrintWords("the recording's behind a second of noise beside that without",
+             whole, moved);
   std::printf("peak memory %.1f MB\n",
               static_cast<double>(PeakMemoryBytes()) * 1e-6);
   CompareDecoding(model, arguments[1], config, samples);
