@@ -502,8 +502,8 @@ typedef struct specinfer_session_config {
                                     scratch memory above prefill_chunk_tokens. */
   /* A smaller model whose guesses this one checks; NULL: none. Changes speed
    * and memory, never text. Same engine. One of another vocabulary guesses
-   * through text, which loses some of its guesses. The session keeps it
-   * alive. */
+   * through text, which loses some of its guesses. Where memory runs out its
+   * cache goes before the text does. The session keeps it alive. */
   const specinfer_model* draft_model;
   int32_t urgency; /* SPECINFER_URGENCY_…; of draft_model's passes too */
   uint32_t reserved;

@@ -109,10 +109,12 @@ absl::Status Sequence::MakeWritable(size_t g, int32_t page) {
 absl::Status Sequence::Prepare(int32_t num_nodes) {
   const int32_t first = num_committed_ / kPagePositions;
   const int32_t end = PagesFor(num_committed_ + num_nodes);
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    for (int32_t page = first; page < end; ++page)
+  // Page by page: where memory is short, what a smaller pass needs comes first.
+  for (int32_t page = first; page < end; ++page) {
+    for (size_t g = 0; g < groups_.size(); ++g) {
       SPECINFER_RETURN_IF_ERROR(MakeWritable(g, page));
-    groups_[g].num_held = std::max(groups_[g].num_held, end);
+      groups_[g].num_held = std::max(groups_[g].num_held, page + 1);
+    }
   }
   return absl::OkStatus();
 }
@@ -177,6 +179,17 @@ int32_t Sequence::Truncate(int32_t num_positions) {
     group.num_held = std::min(group.num_held, end);
   }
   return num_positions;
+}
+
+bool Sequence::Release() {
+  Truncate(0);
+  bool had_any = false;
+  for (Group& group : groups_) {
+    for (const std::shared_ptr<PagePool>& pool : group.pools)
+      had_any = had_any || pool->used_bytes() > 0;
+    group.pools.clear();
+  }
+  return had_any;
 }
 
 absl::StatusOr<std::unique_ptr<Sequence>> Sequence::Fork() const {

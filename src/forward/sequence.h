@@ -57,6 +57,10 @@ class Sequence {
   // has let their keys go. Returns what is left.
   int32_t Truncate(int32_t num_positions);
 
+  // Goes back to none, and gives the memory of all pages back, but of those
+  // that forks hold. False: it had none.
+  bool Release();
+
   // What the sequence's tokens attend to besides each other, of an
   // encoder-decoder: keys and values of what was encoded, in a sequence of the
   // same layers. Null: nothing.

@@ -128,8 +128,8 @@ absl::Status Generator::PreparePass(absl::Span<Lane* const> lanes) {
   rows_.clear();
   queries_.clear();
   for (Lane* lane : lanes) {
+    SPECINFER_RETURN_IF_ERROR(PrepareTree(*lane));
     const TokenTree& tree = lane->proposal.tree();
-    SPECINFER_RETURN_IF_ERROR(lane->sequence->Prepare(tree.size()));
     AskOfLane(*lane);
     batch_.push_back({.sequence = lane->sequence,
                       .tokens = tree.tokens(),
@@ -138,6 +138,17 @@ absl::Status Generator::PreparePass(absl::Span<Lane* const> lanes) {
                       .path_bits = lane->proposal.PathBits()});
   }
   return absl::OkStatus();
+}
+
+// Where memory lacks for the tree, the round is one of plain decoding.
+absl::Status Generator::PrepareTree(Lane& lane) {
+  const absl::Status status =
+      lane.sequence->Prepare(lane.proposal.tree().size());
+  if (!absl::IsResourceExhausted(status) || lane.speculation == nullptr)
+    return status;
+  lane.speculation->GiveBackMemory(status, lane.text.size());
+  lane.proposal.Begin(lane.text.back());
+  return lane.sequence->Prepare(1);
 }
 
 // What the target would choose at each node, or with which law, the path to it

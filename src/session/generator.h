@@ -104,6 +104,7 @@ class Generator {
   absl::Status Draft(absl::Span<Lane* const> lanes, const PassControl& control);
   absl::Status DraftLane(Lane& lane, const PassControl& control);
   absl::Status PreparePass(absl::Span<Lane* const> lanes);
+  absl::Status PrepareTree(Lane& lane);
   void AskOfLane(Lane& lane);
   absl::Status Forward(absl::Span<Lane* const> lanes,
                        const PassControl& control);

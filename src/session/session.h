@@ -198,6 +198,8 @@ class Session {
   void AbandonRound();
   void ForgetConversation();
 
+  // The next chunk, as Generator::Prefill.
+  absl::StatusOr<int32_t> PrefillChunk(const PassControl& control);
   // Prefills what the cache lacks of all tokens but the last.
   absl::Status PrefillContent(const PassControl& control);
 

@@ -197,8 +197,7 @@ absl::StatusOr<Event> Session::Step(int64_t max_us) {
 absl::Status Session::Advance(const PassControl& control) {
   const int64_t start_us = control.WorkMicros();
   if (sequence_->num_committed() + 1 < static_cast<int32_t>(tokens_.size())) {
-    const absl::StatusOr<int32_t> num_fed = generator_->Prefill(
-        *sequence_, tokens_, options_.prefill_chunk_tokens, control);
+    const absl::StatusOr<int32_t> num_fed = PrefillChunk(control);
     statistics_.prefill_us +=
         static_cast<uint64_t>(control.WorkMicros() - start_us);
     SPECINFER_RETURN_IF_ERROR(num_fed.status());

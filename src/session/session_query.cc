@@ -21,13 +21,23 @@ void Normalize(absl::Span<float> vector) {
 
 }  // namespace
 
+// The text comes before what drafts hold.
+absl::StatusOr<int32_t> Session::PrefillChunk(const PassControl& control) {
+  const auto prefill = [&] {
+    return generator_->Prefill(*sequence_, tokens_,
+                               options_.prefill_chunk_tokens, control);
+  };
+  const absl::StatusOr<int32_t> num_fed = prefill();
+  return absl::IsResourceExhausted(num_fed.status()) &&
+                 speculation_->GiveBackMemory(num_fed.status(), tokens_.size())
+             ? prefill()
+             : num_fed;
+}
+
 absl::Status Session::PrefillContent(const PassControl& control) {
   if (tokens_.empty()) return absl::OkStatus();
   while (true) {
-    SPECINFER_ASSIGN_OR_RETURN(
-        const int32_t num_fed,
-        generator_->Prefill(*sequence_, tokens_, options_.prefill_chunk_tokens,
-                            control));
+    SPECINFER_ASSIGN_OR_RETURN(const int32_t num_fed, PrefillChunk(control));
     if (num_fed == 0) break;
     statistics_.num_prefilled_tokens += static_cast<uint64_t>(num_fed);
   }

@@ -146,6 +146,12 @@ void DraftRunner::Rollback(size_t num_tokens) {
   if (sequence().num_committed() == 0) first_token_ = 0;
 }
 
+bool DraftRunner::GiveBackMemory() {
+  GiveUp();
+  first_token_ = 0;
+  return has_own_sequence() && sequence().Release();
+}
+
 // ---- A round ----------------------------------------------------------------
 
 void DraftRunner::GiveUp() {

@@ -75,6 +75,8 @@ class DraftRunner {
   // The text has been cut to its first `num_tokens` tokens, or was never
   // longer. Gives up the round.
   void Rollback(size_t num_tokens);
+  // Of its own sequence. Gives up the round.
+  bool GiveBackMemory();
 
   // ---- A round ----
 

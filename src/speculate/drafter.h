@@ -97,6 +97,11 @@ class Drafter {
   // longer. Also gives up a call that stopped at a deadline.
   virtual void Rollback(size_t num_tokens) = 0;
 
+  // Gives back the memory that it has taken to follow the text, as the target
+  // lacks it; the next Draft may take it again. Rollback follows. False: there
+  // was none.
+  virtual bool GiveBackMemory() { return false; }
+
   // For a session that goes on from the same text.
   virtual absl::StatusOr<std::unique_ptr<Drafter>> Fork() = 0;
 

@@ -101,6 +101,11 @@ void ModelDrafter::Rollback(size_t num_tokens) {
   runner_->Rollback(num_tokens);
 }
 
+bool ModelDrafter::GiveBackMemory() {
+  GiveUp();
+  return runner_->GiveBackMemory();
+}
+
 void ModelDrafter::GiveUp() {
   runner_->GiveUp();
   sampled_.GiveUp();

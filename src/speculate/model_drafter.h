@@ -64,6 +64,7 @@ class ModelDrafter : public Drafter {
   void Accept(absl::Span<const Token> text, const TokenTree& tree,
               const Walk& walk, const WalkFeatures& features) override;
   void Rollback(size_t num_tokens) override;
+  bool GiveBackMemory() override;
   absl::StatusOr<std::unique_ptr<Drafter>> Fork() override;
   SampledDrafter* sampled() override { return &sampled_; }
 

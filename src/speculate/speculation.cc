@@ -268,6 +268,18 @@ void Speculation::NoteFailure(size_t member, const absl::Status& status,
   }
 }
 
+bool Speculation::GiveBackMemory(const absl::Status& status,
+                                 size_t num_tokens) {
+  bool had_any = false;
+  for (size_t member = 0; member < members_.size(); ++member) {
+    if (!members_[member].drafter->GiveBackMemory()) continue;
+    had_any = true;
+    NoteFailure(member, status, num_tokens);
+  }
+  plan_.expected_tokens = 1.0;
+  return had_any;
+}
+
 void Speculation::Accept(absl::Span<const Token> text, const TokenTree& tree,
                          const Walk& walk, const RoundTimes& times) {
   // All of them follow the text, also those that were not asked.

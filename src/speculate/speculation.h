@@ -76,6 +76,11 @@ class Speculation {
   // The text has been cut to its first `num_tokens` tokens; a draft that
   // stopped at a deadline is given up.
   void Rollback(size_t num_tokens);
+  // The target lacks memory, which `status` says, with the text at `num_tokens`
+  // tokens: drafters give back what they can, which counts as a failure of
+  // theirs. A round that has been drafted is to go on as one of plain decoding.
+  // False: nobody had any.
+  bool GiveBackMemory(const absl::Status& status, size_t num_tokens);
 
   // For a session that goes on from the same text. Early exits, which share the
   // target's cache, are left out.

@@ -67,6 +67,7 @@ class TranslatedDrafter : public Drafter {
   void Accept(absl::Span<const Token> text, const TokenTree& tree,
               const Walk& walk, const WalkFeatures& features) override;
   void Rollback(size_t num_tokens) override;
+  bool GiveBackMemory() override { return drafter_->GiveBackMemory(); }
   absl::StatusOr<std::unique_ptr<Drafter>> Fork() override;
 
  private:

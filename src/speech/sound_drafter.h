@@ -51,6 +51,7 @@ class SoundDrafter final : public Drafter {
     encoding_seconds_ = 0.0;
   }
   void Rollback(size_t num_tokens) override;
+  bool GiveBackMemory() override { return drafter_->GiveBackMemory(); }
   // Errors: UNIMPLEMENTED: windows are not forked.
   absl::StatusOr<std::unique_ptr<Drafter>> Fork() override;
 

@@ -345,11 +345,15 @@ TEST(Speculation, RefusesADraftModelItCannotUse) {
 
 // ---- Drafters that misbehave ------------------------------------------------
 
-// Proposes nonsense with confidence, and can be slow or fail.
+constexpr uint64_t kBudget = uint64_t{32} << 20;
+
+// Proposes nonsense with confidence, and can be slow, fail, or take all memory
+// that is left.
 class BadDrafter : public Drafter {
  public:
-  enum class Manner { kLies, kStalls, kFails };
-  explicit BadDrafter(Manner manner) : manner_(manner) {}
+  enum class Manner { kLies, kStalls, kFails, kEats };
+  BadDrafter(Manner manner, Memory& memory)
+      : manner_(manner), memory_(memory) {}
 
   std::string_view name() const override { return "bad"; }
   absl::Status Draft(const DraftRequest& request, TokenTree* tree) override {
@@ -362,19 +366,38 @@ class BadDrafter : public Drafter {
     }
     if (manner_ == Manner::kStalls)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (manner_ == Manner::kEats) Eat();
     return manner_ == Manner::kFails ? absl::InternalError("out of ideas")
                                      : absl::OkStatus();
+  }
+  bool GiveBackMemory() override {
+    const bool had_any = !eaten_.empty();
+    eaten_.clear();
+    return had_any;
   }
   void Accept(absl::Span<const Token>, const TokenTree&, const Walk&,
               const WalkFeatures&) override {}
   void Rollback(size_t) override {}
   absl::StatusOr<std::unique_ptr<Drafter>> Fork() override {
-    return std::make_unique<BadDrafter>(manner_);
+    return std::make_unique<BadDrafter>(manner_, memory_);
   }
   int num_drafts() const { return num_drafts_; }
 
  private:
+  void Eat() {
+    for (size_t size = kBudget; size >= 4096;) {
+      absl::StatusOr<Block> block = memory_.Allocate(size, "a bad drafter");
+      if (block.ok()) {
+        eaten_.push_back(*std::move(block));
+      } else {
+        size /= 2;
+      }
+    }
+  }
+
   Manner manner_;
+  Memory& memory_;
+  std::vector<Block> eaten_;
   uint32_t state_ = 1;
   int num_drafts_ = 0;
 };
@@ -383,8 +406,13 @@ class Misbehaviour : public testing::TestWithParam<BadDrafter::Manner> {};
 
 TEST_P(Misbehaviour, ChangesNoTextAndIsLeftOut) {
   const Setting setting = {.strategy = Strategy::kAuto};
-  const auto session = MakeSession(setting);
-  auto owned = std::make_unique<BadDrafter>(GetParam());
+  EngineOptions engine_options;
+  engine_options.num_threads = 1;
+  engine_options.memory_budget_bytes = kBudget;
+  const std::shared_ptr<const Engine> engine =
+      *CreateEngine(std::move(engine_options));
+  const auto session = MakeSession(setting, engine);
+  auto owned = std::make_unique<BadDrafter>(GetParam(), *engine->memory);
   BadDrafter& drafter = *owned;
   session->AddDrafter(std::move(owned), DrafterKind::kFree);
   ASSERT_TRUE(session->SetPromptTokens(Prompt(session->model(), 3, 90)).ok());
@@ -406,12 +434,18 @@ TEST_P(Misbehaviour, ChangesNoTextAndIsLeftOut) {
     EXPECT_GT(statistics.drafters.back().num_errors, 0u);
     EXPECT_EQ(statistics.last_error.message(), "out of ideas");
   }
+  if (GetParam() == BadDrafter::Manner::kEats) {
+    const SpeculationStatistics& statistics = session->speculation_statistics();
+    EXPECT_GT(statistics.drafters.back().num_errors, 0u);
+    EXPECT_TRUE(absl::IsResourceExhausted(statistics.last_error));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Manners, Misbehaviour,
                          testing::Values(BadDrafter::Manner::kLies,
                                          BadDrafter::Manner::kStalls,
-                                         BadDrafter::Manner::kFails));
+                                         BadDrafter::Manner::kFails,
+                                         BadDrafter::Manner::kEats));
 
 // ---- Failures in the middle of a round --------------------------------------
 
