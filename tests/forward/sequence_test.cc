@@ -127,5 +127,53 @@ TEST(Sequence, GivesItsMemoryBack) {
   EXPECT_EQ(engine->memory->used_bytes(), used_before);
 }
 
+TEST(Sequence, ReleasedGivesItsMemoryBackAndStartsAgain) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/64);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 512, 32);
+  const uint64_t used_before = engine->memory->used_bytes();
+  Advance(*sequence, 300);
+
+  EXPECT_TRUE(sequence->Release());
+  EXPECT_EQ(engine->memory->used_bytes(), used_before);
+  EXPECT_EQ(sequence->num_committed(), 0);
+  EXPECT_FALSE(sequence->Release());
+  Advance(*sequence, 300);
+  EXPECT_EQ(sequence->num_committed(), 300);
+}
+
+TEST(Sequence, ReleasedLeavesAForkItsPages) {
+  const auto engine = MakeEngine();
+  const CacheLayout layout = Layout(/*window=*/0);
+  auto sequence = *Sequence::Create(*engine->backend, layout, 512, 32);
+  Advance(*sequence, 300);
+  auto fork = *sequence->Fork();
+
+  sequence->Release();
+  Advance(*fork, 100);
+
+  EXPECT_EQ(fork->num_committed(), 400);
+  EXPECT_EQ(fork->first_page(0), 0);
+}
+
+// Two groups: a pass of 64 nodes takes the two pages that there is memory for,
+// one of 180 would take four.
+TEST(Sequence, WithoutMemoryForALargePassHasItForASmallOne) {
+  const CacheLayout layout = Layout(/*window=*/512);
+  EngineOptions options;
+  options.memory_budget_bytes = uint64_t{16} << 20;
+  const std::unique_ptr<Engine> engine = *CreateEngine(std::move(options));
+  auto sequence = *Sequence::Create(*engine->backend, layout, 512, 192);
+  Advance(*sequence, 10);
+  const uint64_t page_bytes = layout.groups[0].page_bytes;
+  const Block rest = *engine->memory->Allocate(
+      options.memory_budget_bytes - engine->memory->used_bytes() -
+          2 * page_bytes,
+      "the rest");
+
+  EXPECT_TRUE(absl::IsResourceExhausted(sequence->Prepare(180)));
+  EXPECT_TRUE(sequence->Prepare(64).ok());
+}
+
 }  // namespace
 }  // namespace specinfer
