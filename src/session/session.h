@@ -198,8 +198,14 @@ class Session {
   void AbandonRound();
   void ForgetConversation();
 
-  // The next chunk, as Generator::Prefill.
+  // Whether a call failed for memory that drafts have now given back: it may be
+  // made again.
+  bool DraftsGaveWay(const absl::Status& status);
+  // As Generator::Prefill and Forward, before what drafts hold.
   absl::StatusOr<int32_t> PrefillChunk(const PassControl& control);
+  absl::Status ForwardChunk(Sequence& sequence, absl::Span<const Token> nodes,
+                            const ForwardAnswer& answer,
+                            const PassControl& control);
   // Prefills what the cache lacks of all tokens but the last.
   absl::Status PrefillContent(const PassControl& control);
 

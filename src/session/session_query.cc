@@ -21,17 +21,29 @@ void Normalize(absl::Span<float> vector) {
 
 }  // namespace
 
-// The text comes before what drafts hold.
+bool Session::DraftsGaveWay(const absl::Status& status) {
+  return absl::IsResourceExhausted(status) &&
+         speculation_->GiveBackMemory(status, tokens_.size());
+}
+
 absl::StatusOr<int32_t> Session::PrefillChunk(const PassControl& control) {
   const auto prefill = [&] {
     return generator_->Prefill(*sequence_, tokens_,
                                options_.prefill_chunk_tokens, control);
   };
   const absl::StatusOr<int32_t> num_fed = prefill();
-  return absl::IsResourceExhausted(num_fed.status()) &&
-                 speculation_->GiveBackMemory(num_fed.status(), tokens_.size())
-             ? prefill()
-             : num_fed;
+  return DraftsGaveWay(num_fed.status()) ? prefill() : num_fed;
+}
+
+absl::Status Session::ForwardChunk(Sequence& sequence,
+                                   absl::Span<const Token> nodes,
+                                   const ForwardAnswer& answer,
+                                   const PassControl& control) {
+  const auto forward = [&] {
+    return generator_->Forward(sequence, nodes, answer, control);
+  };
+  const absl::Status status = forward();
+  return DraftsGaveWay(status) ? forward() : status;
 }
 
 absl::Status Session::PrefillContent(const PassControl& control) {
@@ -90,7 +102,7 @@ absl::Status Session::ScoreTokens(absl::Span<const Token> tokens,
                          .score_token = targets[next + i],
                          .score = &logits[i]});
     }
-    SPECINFER_RETURN_IF_ERROR(generator_->Forward(
+    SPECINFER_RETURN_IF_ERROR(ForwardChunk(
         *sequence, absl::MakeConstSpan(chain).subspan(first, num_nodes),
         {.rows = rows, .queries = queries}, control));
     for (size_t i = 0; i < num_nodes; ++i)
@@ -128,7 +140,7 @@ absl::StatusOr<std::vector<float>> Session::Embed(std::string_view text,
     rows.clear();
     for (size_t i = 0; i < num_nodes; ++i)
       rows.push_back(static_cast<int32_t>(i));
-    SPECINFER_RETURN_IF_ERROR(generator_->Forward(
+    SPECINFER_RETURN_IF_ERROR(ForwardChunk(
         *sequence, absl::MakeConstSpan(tokens).subspan(first, num_nodes),
         {.rows = rows,
          .hidden =

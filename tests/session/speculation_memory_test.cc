@@ -124,6 +124,42 @@ INSTANTIATE_TEST_SUITE_P(Strategies, BoundedSpeculation,
                                                  .model = "tiny-gemma3",
                                                  .draft = "tiny-gemma3"}));
 
+TEST(BoundedSpeculation, ScoresAndEmbedsWhereDraftsHoldTheMemory) {
+  const auto engine = MakeBoundedEngine();
+  const Setting setting = {.strategy = Strategy::kTree, .draft = "tiny-llama"};
+  const auto session = MakeSession(setting, engine);
+  const auto score = [&] {
+    std::vector<float> scores(Prompt().size());
+    EXPECT_TRUE(session->Truncate(0).ok());
+    const absl::Status status =
+        session->ScoreTokens(Prompt(), absl::MakeSpan(scores));
+    EXPECT_TRUE(status.ok()) << status;
+    return scores;
+  };
+  const auto embed = [&] {
+    const absl::StatusOr<std::vector<float>> vector =
+        session->Embed("one two three", {}, Pooling::kMean, true);
+    EXPECT_TRUE(vector.ok()) << vector.status();
+    return vector.ok() ? *vector : std::vector<float>();
+  };
+  const std::vector<float> scores = score();
+  const std::vector<float> vector = embed();
+  const auto write = [&] {
+    absl::Status status;
+    Generate(*session, Options(setting), &status);
+    EXPECT_TRUE(status.ok()) << status;
+  };
+
+  write();
+  {
+    const Block rest = TakeAllBut(*engine, 0);
+    EXPECT_EQ(score(), scores);
+  }
+  write();
+  const Block rest = TakeAllBut(*engine, 0);
+  EXPECT_EQ(embed(), vector);
+}
+
 TEST(BoundedSpeculation, ATextThatPlainDecodingHasNoRoomForEndsWithASentence) {
   const PlainRun plain = RunPlain("tiny-llama");
   const Setting setting = {.strategy = Strategy::kTree, .draft = "tiny-llama"};
