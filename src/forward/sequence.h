@@ -44,7 +44,8 @@ class Sequence {
   int32_t max_positions() const { return max_positions_; }
 
   // Makes the next `num_nodes` slots writable.
-  // Errors: RESOURCE_EXHAUSTED; nothing has changed then.
+  // Errors: RESOURCE_EXHAUSTED; the tokens are as before, and slots that memory
+  // was found for serve a smaller pass.
   absl::Status Prepare(int32_t num_nodes);
 
   // Keeps the nodes `path` of the last pass, ascending from the root, as the

@@ -40,9 +40,9 @@ std::unique_ptr<Session> MakeSession(const Setting& setting,
   return *Session::Create(model, options);
 }
 
-std::vector<Token> Prompt() {
+std::vector<Token> Prompt(int num_tokens = 40) {
   std::vector<Token> tokens;
-  for (int i = 0; i < 40; ++i) tokens.push_back(i * 7 % 50 + 3);
+  for (int i = 0; i < num_tokens; ++i) tokens.push_back(i * 7 % 50 + 3);
   return tokens;
 }
 
@@ -57,8 +57,9 @@ GenerationOptions Options(const Setting& setting) {
 
 // The text of prompt and answer, or of as much of it as there was memory for.
 std::vector<Token> Generate(Session& session, const GenerationOptions& options,
-                            absl::Status* status) {
-  EXPECT_TRUE(session.SetPromptTokens(Prompt()).ok());
+                            absl::Status* status,
+                            const std::vector<Token>& prompt = Prompt()) {
+  EXPECT_TRUE(session.SetPromptTokens(prompt).ok());
   *status = session.Start(options);
   while (status->ok()) {
     const absl::StatusOr<Event> event = session.Step(0);
@@ -122,7 +123,59 @@ INSTANTIATE_TEST_SUITE_P(Strategies, BoundedSpeculation,
                                                  .draft = "tiny-llama"},
                                          Setting{.strategy = Strategy::kTree,
                                                  .model = "tiny-gemma3",
+                                                 .draft = "tiny-llama"},
+                                         Setting{.strategy = Strategy::kTree,
+                                                 .model = "tiny-gemma3",
                                                  .draft = "tiny-gemma3"}));
+
+// Their text is not plain decoding's, but there is as much of it.
+TEST(BoundedSpeculation, SampledGuessesGiveWayToo) {
+  for (const Setting& setting : {Setting{.strategy = Strategy::kDraft,
+                                .draft = "tiny-llama",
+                                .verifier = Verifier::kRatio},
+                                 Setting{.strategy = Strategy::kTree,
+                                 .draft = "tiny-llama",
+                                 .verifier = Verifier::kWithoutReplacement}}) {
+    const PlainRun plain = RunPlain(setting.model);
+    const auto engine = MakeBoundedEngine();
+    const auto session = MakeSession(setting, engine);
+    GenerationOptions options = Options(setting);
+    options.sampling.temperature = 0.8f;
+    // What laws need is taken by the first answer.
+    options.max_tokens = 1;
+    absl::Status status;
+    Generate(*session, options, &status);
+    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_TRUE(session->Truncate(0).ok());
+    // One of the text's four pages is there.
+    const Block rest = TakeAllBut(*engine, plain.num_bytes / 4 * 3);
+
+    options.max_tokens = kMaxTokens;
+    EXPECT_EQ(Generate(*session, options, &status).size(),
+              Prompt().size() + kMaxTokens);
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(absl::IsResourceExhausted(
+        session->speculation_statistics().last_error));
+  }
+}
+
+TEST(BoundedSpeculation, ReadsAPromptWhereDraftsHoldTheMemory) {
+  const auto engine = MakeBoundedEngine();
+  const Setting setting = {.strategy = Strategy::kTree, .draft = "tiny-llama"};
+  const auto session = MakeSession(setting, engine);
+  GenerationOptions options = Options(setting);
+  options.max_tokens = 60;
+  absl::Status status;
+  Generate(*session, options, &status);
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_TRUE(session->Truncate(0).ok());
+  const Block rest = TakeAllBut(*engine, 0);
+
+  // Three pages, where the text had two.
+  options.max_tokens = 1;
+  EXPECT_EQ(Generate(*session, options, &status, Prompt(180)).size(), 181u);
+  EXPECT_TRUE(status.ok()) << status;
+}
 
 TEST(BoundedSpeculation, ScoresAndEmbedsWhereDraftsHoldTheMemory) {
   const auto engine = MakeBoundedEngine();

@@ -4,13 +4,13 @@
 // A group is a sequence of runs of 256 inputs, the last perhaps of fewer, and a
 // run is [headers][codes], both of whole cache lines (Q3_K: of half ones):
 // kernels read memory from front to back, which is what processors prefetch
-// best. A header spans 32 or
-// 256 inputs of the 16 outputs: half-precision scales [16], minimum scales [16]
-// if the type has minima, then per block of 32 inputs the integer sub-scales
-// [sub_scales][16] of all its blocks, then the integer sub-minima likewise
-// (Q2_K: both in one byte, the scale in the low nibble). Codes follow in blocks
-// of 32 inputs, as eight vectors of 64 bytes before they are squeezed: byte
-// 4·o + i of vector v is the code of output o, input 4·v + i.
+// best. A header spans 32 or 256 inputs of the 16 outputs: half-precision
+// scales [16], minimum scales [16] if the type has minima, then per block of 32
+// inputs the integer sub-scales [sub_scales][16] of all its blocks, then the
+// integer sub-minima likewise (Q2_K: both in one byte, the scale in the low
+// nibble). Codes follow in blocks of 32 inputs, as eight vectors of 64 bytes
+// before they are squeezed: byte 4·o + i of vector v is the code of output o,
+// input 4·v + i.
 //
 // Types with short spans have rows of any length: the last run may span any
 // number of inputs, in whole tiles of 64; behind the end of a row stand zeros.
